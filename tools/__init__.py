@@ -1,0 +1,1 @@
+"""Commands of this repository: packaging, generated files, smoke run."""
