@@ -1,0 +1,79 @@
+# `make` alone lists the targets. Every target sets up what it needs: a virtualenv in .venv from hash-pinned sets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+STAGE ?= dev
+
+# The system's Python first: a lab's processes may run as another user, who cannot enter a private Python's folder.
+PYTHON ?= $(shell for p in /usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export VIRTUAL_ENV := $(CURDIR)/.venv
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help setup demo test check smoke bench package deploy requirements locks generate fmt clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+
+setup: .venv/.ready ## the virtualenv with everything in it
+
+.venv/.ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found. On Debian: apt install python3 python3-venv" >&2; exit 1; }
+	@test -x .venv/bin/python || "$(PYTHON)" -m venv .venv || { rm -rf .venv; \
+		echo "Python's venv module is missing. On Debian: apt install python3-venv" >&2; exit 1; }
+	@.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@uv pip sync -q --require-hashes requirements/dev.txt
+	@uv pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## the cloud on this machine, and one genomics lab in it; prints the link
+	@aws-research-wizard local up
+	@aws-research-wizard jupyter quick-start --domain genomics --name demo --team-size 5 --notebook-examples --reuse
+
+test: setup ## all tests, also those against the local cloud with real hubs
+	@rm -f .coverage .coverage.*
+	python -m pytest -n 2 -m "not local_cloud" --cov --cov-report=
+	coverage report --include='chalicelib/*/rules.py' --fail-under=95
+	python -m pytest -m local_cloud --timeout 600 --durations=10
+
+check: setup ## lint, types, arrows, stale files
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+	python -m tools.requirements --check
+	python -m tools.locks all --check
+	python -m tools.openapi --check
+	python -m tools.client_models --check
+	cfn-lint --version >/dev/null
+	bash -n chalicelib/labs/boot.sh .ci/run
+
+smoke: setup ## the main job end to end, without a person; writes build/smoke.json
+	python -m tools.smoke
+
+bench: setup ## the figures, each beside a peer in one run; writes build/bench.json
+	python -m bench
+
+package: setup ## the CloudFormation package in build/package
+	python -m tools.package --stage $(STAGE) --out build/package
+
+deploy: setup ## the package of STAGE to the AWS account of your credentials
+	python -m tools.deploy --stage $(STAGE)
+
+requirements: setup ## compile the hash-pinned requirement sets again
+	python -m tools.requirements
+
+locks: setup ## solve every pack's kernels again
+	python -m tools.locks all
+
+generate: setup ## everything that is generated and checked in
+	python -m tools.openapi
+	python -m tools.client_models
+
+fmt: setup ## format and mend what can be mended
+	ruff check --fix .
+	ruff format .
+
+clean: ## forget everything that was built here (your labs stay: `aws-research-wizard local reset` removes those)
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
