@@ -1,0 +1,1 @@
+"""How does Jupyter see a lab's environment?"""

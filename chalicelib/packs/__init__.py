@@ -1,0 +1,1 @@
+"""Which environment does a lab get?"""
