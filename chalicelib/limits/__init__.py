@@ -1,0 +1,1 @@
+"""May they have it, and what does an hour of it cost?"""

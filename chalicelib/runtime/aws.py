@@ -1,0 +1,48 @@
+"""How do we speak to AWS? One botocore session per process, one client per service, each made on first use.
+
+Nothing is imported here before a client is asked for: a handler that never calls AWS starts without botocore.
+The session is botocore's own (what boto3 wraps): the same clients, without boto3's share of a cold start.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.runtime import settings
+
+if TYPE_CHECKING:
+    from botocore.session import Session
+
+
+@lru_cache(maxsize=1)
+def session() -> Session:
+    from botocore.session import get_session
+
+    return get_session()
+
+
+@lru_cache(maxsize=32)
+def client(service: str) -> Any:
+    """The client of one service, with standard retries and time-outs that fit inside a Lambda's own."""
+    from botocore.config import Config
+
+    config = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=20)
+    return session().create_client(service, region_name=settings.current().region, config=config)
+
+
+def account_of(context: Any) -> str:
+    """The account that a Lambda context says it runs in."""
+    return settings.seen(context).account
+
+
+def error_code(error: Exception) -> str:
+    """AWS's name of a ClientError (`InsufficientInstanceCapacity`); "" for any other exception."""
+    response = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code", ""))
+
+
+def forget() -> None:
+    """Drop every cached client and the session (tests)."""
+    client.cache_clear()
+    session.cache_clear()

@@ -1,0 +1,345 @@
+"""What stands between a request and a handler? One door for every route, so that all of them behave alike.
+
+The door authenticates, checks the token's scope, reads at most 64 KB of JSON, validates it, answers a repeated
+Idempotency-Key with what was answered before, and turns every error into `{code, message, hint}`. A handler gets a `Call`
+and returns a model. Each route is noted in OPERATIONS, from which the OpenAPI document is made.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from urllib.parse import unquote
+
+from chalice.app import Blueprint, Response
+from chalice.app import Request as ChaliceRequest
+from pydantic import BaseModel, ValidationError
+
+from chalicelib.runtime import clock, settings
+from chalicelib.runtime.errors import (
+    AppError,
+    BadInput,
+    Conflict,
+    Forbidden,
+    RequestReplayed,
+    TooLarge,
+    Unauthenticated,
+    Unprocessable,
+    UnsupportedMedia,
+)
+from chalicelib.runtime.log import logger
+
+if TYPE_CHECKING:
+    from chalicelib.runtime.requests import RequestKey
+
+MAX_BODY = 64 * 1024
+COMMON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class Caller(Protocol):
+    """What the door must know about whoever was authenticated."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def scopes(self) -> frozenset[str]: ...
+
+
+P = TypeVar("P")  # a Caller, or None behind an open door
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request as an authenticator sees it."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]  # names in lower case
+    query: Mapping[str, str] = field(default_factory=dict)
+    path_params: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    lambda_context: Any = None
+
+    def header(self, name: str) -> str:
+        return self.headers.get(name.lower(), "")
+
+    def bearer(self) -> str:
+        kind, _, token = self.header("authorization").partition(" ")
+        if kind.lower() != "bearer" or not token.strip():
+            raise Unauthenticated("a token is needed: Authorization: Bearer …", hint="aws-research-wizard login")
+        return token.strip()
+
+    @classmethod
+    def of(cls, request: ChaliceRequest) -> Request:
+        return cls(
+            method=request.method,
+            path=request.path,
+            headers={name.lower(): value for name, value in dict(request.headers).items()},
+            query={name: request.query_params[name] for name in request.query_params or ()},
+            path_params={name: unquote(value) for name, value in (request.uri_params or {}).items()},
+            body=request.raw_body or b"",
+            context=request.context,
+            lambda_context=request.lambda_context,
+        )
+
+
+@dataclass(frozen=True)
+class Call(Generic[P]):
+    """A request that passed the door. `body` and `query` are instances of the models the route named."""
+
+    principal: P
+    body: Any
+    query: Any
+    path: Mapping[str, str]
+    request_key: RequestKey | None
+    correlation_id: str
+    now: datetime
+    raw_headers: Mapping[str, str]
+    request: Request
+
+
+@dataclass(frozen=True)
+class Reply:
+    model: BaseModel | None = None
+    location: str | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Operation:
+    method: str
+    path: str
+    name: str
+    tag: str
+    summary: str
+    description: str
+    body: type[BaseModel] | None
+    query: type[BaseModel] | None
+    reply: type[BaseModel] | None
+    status: int
+    scope: str
+    security: str
+    errors: tuple[type[AppError], ...]
+
+
+OPERATIONS: list[Operation] = []
+
+Handler = Callable[[Call[Any]], "BaseModel | Reply | None"]
+Replay = Callable[[Call[Any], dict[str, Any]], "BaseModel | Reply | None"]
+
+
+class Door(Generic[P]):
+    """The routes of one slice. `authenticate` turns a request into a caller; None leaves the routes open to all."""
+
+    def __init__(
+        self, bp: Blueprint, tag: str, authenticate: Callable[[Request], P] | None = None, security: str = "person"
+    ) -> None:
+        self.bp, self.tag, self.authenticate = bp, tag, authenticate
+        self.security = security if authenticate else ""
+
+    def route(
+        self,
+        method: str,
+        path: str,
+        *,
+        summary: str,
+        body: type[BaseModel] | None = None,
+        query: type[BaseModel] | None = None,
+        reply: type[BaseModel] | None = None,
+        status: int = 200,
+        scope: str = "",
+        errors: tuple[type[AppError], ...] = (),
+        replay: Replay | None = None,
+    ) -> Callable[[Handler], Handler]:
+        """Register a handler. `replay` renders a remembered answer anew; else `{body, location, status}` is sent."""
+
+        def register(handler: Handler) -> Handler:
+            operation = Operation(
+                method=method,
+                path=path,
+                name=handler.__name__,
+                tag=self.tag,
+                summary=summary,
+                description=(handler.__doc__ or "").strip(),
+                body=body,
+                query=query,
+                reply=reply,
+                status=status,
+                scope=scope,
+                security=self.security,
+                errors=errors,
+            )
+            OPERATIONS.append(operation)
+
+            @functools.wraps(handler)
+            def view(**_path: str) -> Response:
+                return self._answer(operation, handler, replay, Request.of(self.bp.current_request))
+
+            self.bp.route(path, methods=[method], content_types=["*/*"])(view)
+            return handler
+
+        return register
+
+    get = functools.partialmethod(route, "GET")
+    post = functools.partialmethod(route, "POST")
+    put = functools.partialmethod(route, "PUT")
+    patch = functools.partialmethod(route, "PATCH")
+    delete = functools.partialmethod(route, "DELETE")
+
+    def _answer(self, operation: Operation, handler: Handler, replay: Replay | None, request: Request) -> Response:
+        began, correlation_id = time.perf_counter(), correlation_of(request)
+        try:
+            settings.seen(request.lambda_context)
+            response = self._handled(operation, handler, replay, request, correlation_id)
+        except AppError as error:
+            response = problem(error, correlation_id)
+        except Exception:
+            logger().exception("unexpected error", correlation_id=correlation_id, operation=operation.name)
+            response = problem(_unexpected(correlation_id), correlation_id)
+        _noted(operation, request, correlation_id, response.status_code, (time.perf_counter() - began) * 1000)
+        return response
+
+    def _handled(
+        self, operation: Operation, handler: Handler, replay: Replay | None, request: Request, correlation_id: str
+    ) -> Response:
+        if len(request.body) > MAX_BODY:
+            raise TooLarge(f"the body has {len(request.body)} bytes; at most {MAX_BODY} are read", hint="send less")
+        now = clock.now()
+        principal = self._principal(operation, request)
+        call: Call[Any] = Call(
+            principal=principal,
+            body=_body(operation.body, request),
+            query=_validated(operation.query, dict(request.query), "query"),
+            path=request.path_params,
+            request_key=_request_key(operation, request, principal, now),
+            correlation_id=correlation_id,
+            now=now,
+            raw_headers=request.headers,
+            request=request,
+        )
+        return _sent(operation, _once(handler, replay, call), correlation_id)
+
+    def _principal(self, operation: Operation, request: Request) -> Any:
+        if self.authenticate is None:
+            return None
+        principal: Any = self.authenticate(request)
+        if operation.scope and operation.scope not in principal.scopes:
+            raise Forbidden(
+                f"this token lacks the scope {operation.scope}",
+                hint=f"aws-research-wizard tokens create --scope {operation.scope}",
+                code="missing_scope",
+            )
+        return principal
+
+
+def _once(handler: Handler, replay: Replay | None, call: Call[Any]) -> BaseModel | Reply | dict[str, Any] | None:
+    """Run the handler, unless its Idempotency-Key was answered before, or is answered by a twin in the meantime."""
+    if call.request_key is None:
+        return handler(call)
+    from chalicelib.runtime.requests import recall
+
+    kept = recall(call.request_key)
+    if kept is None:
+        try:
+            return handler(call)
+        except (RequestReplayed, Conflict):
+            kept = recall(call.request_key, consistent=True)
+            if kept is None:
+                raise
+    return replay(call, kept) if replay else kept
+
+
+def _sent(operation: Operation, result: BaseModel | Reply | dict[str, Any] | None, correlation_id: str) -> Response:
+    headers = {**COMMON, "X-Correlation-Id": correlation_id}
+    if isinstance(result, dict):  # a remembered answer
+        text = json.dumps(result["body"]) if result.get("body") is not None else ""
+        location, status = result.get("location"), result.get("status")
+    else:
+        reply = result if isinstance(result, Reply) else Reply(result)
+        text = reply.model.model_dump_json() if reply.model is not None else ""
+        location, status = reply.location, reply.status
+        headers |= reply.headers
+    if location:
+        headers["Location"] = location
+    return Response(text, headers, status or (operation.status if text or operation.status != 200 else 204))
+
+
+def _noted(operation: Operation, request: Request, correlation_id: str, status: int, took: float) -> None:
+    known: dict[str, Any] = {"correlation_id": correlation_id, "status": status, "ms": round(took)}
+    if "lab_id" in request.path_params:
+        known["lab_id"] = request.path_params["lab_id"]
+    logger().info(operation.name, **known)
+
+
+def problem(error: AppError, correlation_id: str) -> Response:
+    body = {"code": error.code, "message": error.message, "hint": error.hint, "correlation_id": correlation_id}
+    headers: dict[str, Any] = {**COMMON, "X-Correlation-Id": correlation_id}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(json.dumps(body), headers, error.status)
+
+
+def correlation_of(request: Request) -> str:
+    """The caller's X-Correlation-Id when it is a plain word, else the gateway's request id."""
+    given = request.header("x-correlation-id")
+    if 0 < len(given) <= 64 and given.isascii() and given.replace("-", "").isalnum():
+        return given
+    return str(request.context.get("requestId") or uuid.uuid4().hex)
+
+
+def _body(model: type[BaseModel] | None, request: Request) -> Any:
+    if model is None:
+        return None
+    kind = request.header("content-type").partition(";")[0].strip().lower()
+    if request.body and kind != "application/json":
+        raise UnsupportedMedia(f"the body is {kind or 'of no stated type'}", hint="send Content-Type: application/json")
+    try:
+        content = json.loads(request.body or b"{}")
+    except ValueError as error:
+        raise BadInput(f"the body is not JSON: {error}", hint="check quotes and commas", code="not_json") from error
+    return _validated(model, content, "body")
+
+
+def _validated(model: type[BaseModel] | None, content: Any, where: str) -> Any:
+    if model is None:
+        return None
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise Unprocessable(*_explained(error, where)) from None
+
+
+def _explained(error: ValidationError, where: str) -> tuple[str, str]:
+    """`users: Input should be less than or equal to 200` for each field, in one line."""
+    parts = []
+    for detail in error.errors(include_url=False, include_context=False):
+        place = ".".join(str(part) for part in detail["loc"]) or where
+        parts.append(f"{place}: {detail['msg'].removeprefix('Value error, ')}")
+    return "; ".join(parts[:5]), "see /docs for what this request may say"
+
+
+def _request_key(operation: Operation, request: Request, principal: Any, now: datetime) -> RequestKey | None:
+    key = request.header("idempotency-key")
+    if operation.method not in WRITES or principal is None or not key:
+        return None
+    if len(key) > 128 or not key.isascii() or not key.isprintable():
+        raise BadInput("the Idempotency-Key must be 1 to 128 printable characters", hint="a UUID is a good key")
+    from chalicelib.runtime.requests import RequestKey
+
+    said = json.dumps([operation.method, operation.path, sorted(request.path_params.items()), sorted(request.query.items())])
+    fingerprint = hashlib.sha256(said.encode() + b"\0" + request.body).hexdigest()
+    return RequestKey(principal.name, key, fingerprint, now)
+
+
+def _unexpected(correlation_id: str) -> AppError:
+    return AppError("something broke on our side", hint=f"report it with the correlation id {correlation_id}", code="internal")

@@ -1,0 +1,50 @@
+"""How is a long piece of work started, answered and stopped? Every verb may be said twice without harm."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from chalicelib.runtime import aws, settings
+
+GONE = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")  # somebody answered before, or nobody waits any more
+
+
+def start(name: str, lab_id: str, generation: int, correlation_id: str) -> str:
+    """Start `name` for one generation of a lab (once, however often it is asked for); returns the execution's ARN."""
+    execution = f"{lab_id}-{generation}"
+    work = {"lab_id": lab_id, "generation": generation, "correlation_id": correlation_id}
+    _call(
+        "start_execution",
+        ("ExecutionAlreadyExists",),
+        stateMachineArn=settings.current().state_machine_arn(name),
+        name=execution,
+        input=json.dumps(work),
+    )
+    return settings.current().execution_arn(name, execution)
+
+
+def stop(arn: str, cause: str) -> None:
+    _call("stop_execution", ("ExecutionDoesNotExist",), executionArn=arn, cause=cause)
+
+
+def succeed(token: str, output: dict[str, Any]) -> bool:
+    """Answer a waiting task; False when nobody waits for it any more."""
+    return _call("send_task_success", GONE, taskToken=token, output=json.dumps(output))
+
+
+def fail(token: str, error: str, cause: str) -> bool:
+    """Fail a waiting task; False when nobody waits for it any more. Step Functions keeps 256 and 32768 characters."""
+    return _call("send_task_failure", GONE, taskToken=token, error=error[:256], cause=cause[:32768])
+
+
+def _call(verb: str, fine: tuple[str, ...], **arguments: Any) -> bool:
+    from botocore.exceptions import ClientError
+
+    try:
+        getattr(aws.client("stepfunctions"), verb)(**arguments)
+    except ClientError as error:
+        if aws.error_code(error) not in fine:
+            raise
+        return False
+    return True
