@@ -59,7 +59,7 @@ class ByHand:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.hub = self._venv("hub", ROOT / "requirements" / "host.txt")
-        lock = next((ROOT / "domain_packs" / "genomics" / "locks").glob(f"{KERNEL}*.txt"))
+        lock = next((ROOT / "domain_packs" / "genomics" / "locks").glob("python-py311-*.txt"))
         self.kernel = self._venv("kernel", lock)
         subprocess.run(
             [self.kernel / "bin" / "python", "-m", "ipykernel", "install", "--prefix", folder / "specs", "--name", KERNEL], check=True, capture_output=True
