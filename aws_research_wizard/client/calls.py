@@ -1,0 +1,158 @@
+"""What can one ask of the control plane? Every operation of the API as one method, answers as plain dictionaries.
+
+The dictionaries have the shapes of `shapes.py` (TypedDicts generated from openapi.json), so that a type checker knows
+every key and no run pays for it: the command line stands on this class, and `Client` puts models on top of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from aws_research_wizard.client.wire import Wire
+
+if TYPE_CHECKING:
+    import httpx
+
+Json = dict[str, Any]
+PAGE = 100
+
+
+class Calls:
+    """The operations of the API; `with` gives the connection back."""
+
+    def __init__(self, url: str, token: str = "", transport: httpx.BaseTransport | None = None, **wire: Any) -> None:
+        self.wire = Wire(url, token, transport, **wire)
+
+    def __enter__(self) -> Calls:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wire.close()
+
+    # who am I
+
+    def health(self) -> Json:
+        """Whether the control plane answers; needs no token."""
+        return self._get("/health")
+
+    def whoami(self) -> Json:
+        """The person behind the token: email, role, teams, scopes."""
+        return self._get("/whoami")
+
+    def limits(self) -> Json:
+        """What my teams use and may use."""
+        return self._get("/limits")
+
+    def tokens(self) -> Iterator[Json]:
+        """My tokens, without their secrets."""
+        return self._pages("/tokens")
+
+    def create_token(self, request: Json, key: str = "") -> Json:
+        """A new token; its secret is in this answer and never again."""
+        return self._send("POST", "/tokens", request, key=key)
+
+    def revoke_token(self, token_id: str) -> None:
+        """The token stops working."""
+        self._send("DELETE", f"/tokens/{_part(token_id)}")
+
+    # labs
+
+    def labs(self) -> Iterator[Json]:
+        """The labs I may see, page by page as they are asked for."""
+        return self._pages("/labs")
+
+    def lab(self, lab_id: str) -> Json:
+        """One lab as it is now."""
+        return self._get(_lab(lab_id))
+
+    def create_lab(self, request: Json, key: str = "") -> Json:
+        """Ask for a lab; the answer is the lab, PROVISIONING."""
+        return self._send("POST", "/labs", request, key=key)
+
+    def delete_lab(self, lab_id: str, *, keep_data: bool = True, key: str = "") -> Json:
+        """Take a lab down; its files stay unless `keep_data` is False."""
+        return self._send("DELETE", _lab(lab_id), query={"data": "keep" if keep_data else "delete"}, key=key)
+
+    def stop_lab(self, lab_id: str, key: str = "") -> Json:
+        """Stop the machine; files stay."""
+        return self._send("POST", _lab(lab_id, "stop"), key=key)
+
+    def start_lab(self, lab_id: str, key: str = "") -> Json:
+        """Start a stopped lab."""
+        return self._send("POST", _lab(lab_id, "start"), key=key)
+
+    def scale_lab(self, lab_id: str, changes: Json, key: str = "") -> Json:
+        """Change users, instance type or storage."""
+        return self._send("POST", _lab(lab_id, "scale"), changes, key=key)
+
+    def login(self, lab_id: str) -> Json:
+        """A link into the hub for me: single use, two minutes."""
+        return self._send("POST", _lab(lab_id, "login"))
+
+    def events(self, lab_id: str) -> Iterator[Json]:
+        """The lab's facts, oldest first."""
+        return self._pages(_lab(lab_id, "events"), {"limit": PAGE})
+
+    def events_page(self, lab_id: str, cursor: str | None = None) -> Json:
+        """One page of the lab's facts and the cursor to the next; `watch` follows with it."""
+        return self._get(_lab(lab_id, "events"), {"limit": PAGE, "cursor": cursor})
+
+    def logs(self, lab_id: str) -> Iterator[Json]:
+        """The lab machine's log lines, oldest first."""
+        return self._pages(_lab(lab_id, "logs"))
+
+    # people of a lab
+
+    def users(self, lab_id: str) -> Iterator[Json]:
+        """Who may use the lab."""
+        return self._pages(_lab(lab_id, "users"))
+
+    def add_user(self, lab_id: str, email: str, role: str, key: str = "") -> Json:
+        """Let a person in."""
+        return self._send("POST", _lab(lab_id, "users"), {"email": email, "role": role}, key=key)
+
+    def set_user_role(self, lab_id: str, email: str, role: str, key: str = "") -> Json:
+        """Change what a person may do in the lab."""
+        return self._send("PUT", _lab(lab_id, "users", email), {"role": role}, key=key)
+
+    def remove_user(self, lab_id: str, email: str, key: str = "") -> None:
+        """The person may not enter any more; their files stay."""
+        self._send("DELETE", _lab(lab_id, "users", email), key=key)
+
+    # packs
+
+    def packs(self) -> Iterator[Json]:
+        """The domains a lab can be made for."""
+        return self._pages("/packs")
+
+    def pack(self, name: str, *, resolved: bool = False) -> Json:
+        """One pack, as written or with everything it extends."""
+        return self._get(f"/packs/{_part(name)}", {"resolved": "true" if resolved else None})
+
+    def _get(self, path: str, query: Json | None = None) -> Json:
+        answer: Json = self.wire.get(path, query)
+        return answer
+
+    def _send(self, method: str, path: str, body: Json | None = None, *, query: Json | None = None, key: str = "") -> Json:
+        answer: Json = self.wire.send(method, path, body, query, key)
+        return answer
+
+    def _pages(self, path: str, query: Json | None = None) -> Iterator[Json]:
+        cursor: str | None = None
+        while True:
+            page = self._get(path, {**(query or {}), "cursor": cursor})
+            yield from page["items"]
+            cursor = page.get("cursor")
+            if not cursor:
+                return
+
+
+def _lab(*parts: str) -> str:
+    return "/labs/" + "/".join(map(_part, parts))
+
+
+def _part(text: str) -> str:
+    """One path segment: whatever a person typed stays inside it."""
+    return quote(text, safe="@")

@@ -1,0 +1,105 @@
+"""What is happening to a lab right now? Its state and its facts, followed until it rests.
+
+Watching only reads, so it may end at any moment without harm; the lab goes on. A control plane that is away for a while
+does not end it either: labs live without one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from aws_research_wizard.client.errors import CannotReach, NoAnswerYet, Unavailable, WizardError
+
+if TYPE_CHECKING:
+    from aws_research_wizard.client.calls import Calls, Json
+
+AT_REST = frozenset({"READY", "STOPPED", "DELETED", "FAILED"})
+FIRST_PAUSE, LONGEST_PAUSE = 0.4, 2.0
+PATIENCE = 300.0  # seconds without an answer before watching gives up
+
+
+@dataclass(frozen=True)
+class Update:
+    """The lab as it is, every fact so far (oldest first), those that are new since the last update, and any trouble."""
+
+    lab: Json
+    facts: tuple[Json, ...]
+    news: tuple[Json, ...]
+    trouble: str = ""
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.lab["phase"] in AT_REST
+
+
+@dataclass
+class Trail:
+    """The facts of one lab, read so that each is seen once and no page twice (but the last, which still grows)."""
+
+    calls: Calls
+    lab_id: str
+    seen: dict[str, Json] = field(default_factory=dict)
+    cursor: str | None = None
+
+    def news(self) -> tuple[Json, ...]:
+        """Facts that were not there the last time."""
+        fresh: list[Json] = []
+        while True:
+            page = self.calls.events_page(self.lab_id, self.cursor)
+            fresh += [fact for fact in page["items"] if fact["id"] not in self.seen]
+            self.seen |= {fact["id"]: fact for fact in fresh}
+            if not page.get("cursor"):
+                return tuple(fresh)
+            self.cursor = page["cursor"]
+
+
+def follow(
+    calls: Calls,
+    lab_id: str,
+    *,
+    since: Json | None = None,
+    timeout: float | None = None,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Update]:
+    """Updates as they happen, the first at once and the last when the lab rests. NoAnswerYet after `timeout` seconds.
+
+    `since` is the lab as a write just answered it: a read that lags behind that (they are eventually consistent) is not
+    mistaken for news, so a lab that was asked to stop is never taken for READY and at rest.
+    """
+    trail, began, answered, pause = Trail(calls, lab_id), now(), now(), FIRST_PAUSE
+    last: Update | None = None
+    while True:
+        try:
+            update = _look(trail, last, since)
+            answered = now()
+        except (CannotReach, Unavailable) as error:
+            if last is None or now() - answered > PATIENCE:
+                raise
+            update = Update(last.lab, last.facts, (), _trouble(error))
+        if last is None or update.news or (update.lab, update.trouble) != (last.lab, last.trouble):
+            yield update
+        if update.at_rest and not update.trouble:
+            return
+        if timeout is not None and now() - began > timeout:
+            raise NoAnswerYet(f"lab {lab_id} is still {update.lab['phase']} after {timeout:.0f} s", "it goes on by itself; look again later")
+        pause = FIRST_PAUSE if update.news else min(pause * 1.3, LONGEST_PAUSE)
+        last = update
+        sleep(pause)
+
+
+def _look(trail: Trail, last: Update | None, since: Json | None) -> Update:
+    """State first, then facts: a lab seen at rest has all its facts written, since both are one transaction."""
+    lab = trail.calls.lab(trail.lab_id)
+    if since and lab["changed_at"] < since["changed_at"]:
+        lab = since
+    news = trail.news()
+    return Update(lab, (*(last.facts if last else ()), *news), news)
+
+
+def _trouble(error: WizardError) -> str:
+    return f"{error.message}; the lab goes on, still trying"
