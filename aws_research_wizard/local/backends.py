@@ -1,0 +1,112 @@
+"""How are EC2, IAM, STS and EFS kept over a restart, and what do we know of an instance?
+
+The emulating library holds everything in memory; here it is loaded from, and after each change saved to, one file, replaced
+atomically. Beside it stand the facts the library does not know: true power states, client tokens, sold-out types, the metadata key.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aws_research_wizard.local.home import ACCOUNT, REGION
+
+SERVICES = {"ec2": REGION, "iam": "aws", "sts": "aws", "efs": REGION}
+FORMAT = 1
+
+
+@dataclass
+class Launched:
+    """An answered RunInstances: what was asked, which instances came of it, and the answer."""
+
+    asked: tuple[tuple[str, str], ...]
+    instance_ids: tuple[str, ...]
+    body: bytes
+
+
+@dataclass
+class Memory:
+    """What the endpoint remembers beside the library's own records."""
+
+    states: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, Launched] = field(default_factory=dict)
+    sold_out: frozenset[str] = frozenset()
+    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+
+
+class Backends:
+    """The four services of one account and region, and their file."""
+
+    def __init__(self, path: Path) -> None:
+        import moto.backends
+
+        self.path = path
+        self.parts = {service: moto.backends.get_backend(service)[ACCOUNT] for service in SERVICES}  # type: ignore[index]
+        self.memory = Memory()
+        if path.exists():
+            self._load()
+
+    def _load(self) -> None:
+        saved = pickle.loads(self.path.read_bytes())  # noqa: S301 - our own file, in the user's own folder
+        if saved["format"] != FORMAT:
+            raise RuntimeError(f"{self.path} was written by another version; run: aws-research-wizard local reset")
+        self.memory = saved["memory"]
+        for service, region in SERVICES.items():
+            dict.__setitem__(self.parts[service], region, saved["services"][service])
+
+    def save(self) -> None:
+        """Write everything to the file; readers see the old or the new whole."""
+        services = {service: self.parts[service][region] for service, region in SERVICES.items()}
+        text = pickle.dumps({"format": FORMAT, "memory": self.memory, "services": services}, pickle.HIGHEST_PROTOCOL)
+        draft = self.path.with_suffix(f".{os.getpid()}.tmp")
+        draft.write_bytes(text)
+        draft.replace(self.path)
+
+    @property
+    def secret(self) -> bytes:
+        return self.memory.secret
+
+    @property
+    def ec2(self) -> Any:
+        return self.parts["ec2"][REGION]
+
+    def instances(self) -> list[Any]:
+        """Every instance record, terminated ones too."""
+        return [one for reservation in list(self.ec2.reservations.values()) for one in reservation.instances]
+
+    def instance(self, instance_id: str) -> Any | None:
+        """The record of an instance that still exists."""
+        found = next((one for one in self.instances() if one.id == instance_id), None)
+        return found if found is not None and self.memory.states.get(instance_id) != "terminated" else None
+
+    def role_of(self, instance_id: str) -> tuple[str, str] | None:
+        """Name and ARN of the role in the instance's profile."""
+        association = self.ec2.iam_instance_profile_associations.get(instance_id)
+        roles = association.iam_instance_profile.roles if association else []
+        return (roles[0].name, roles[0].arn) if roles else None
+
+    def assume(self, role_arn: str, session: str, seconds: int) -> dict[str, str]:
+        """Credentials of a role for a session, in the shape the metadata service answers."""
+        sts = self.parts["sts"][SERVICES["sts"]]
+        role = sts.assume_role(
+            region_name=REGION, role_session_name=session, role_arn=role_arn, policy="", duration=seconds, external_id=""
+        )
+        self.save()
+        return {
+            "Code": "Success",
+            "Type": "AWS-HMAC",
+            "LastUpdated": role.access_key.create_date.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "AccessKeyId": role.access_key_id,
+            "SecretAccessKey": role.secret_access_key,
+            "Token": role.session_token,
+            "Expiration": role.expiration.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+
+    def secret_of(self, access_key: str) -> str | None:
+        """The secret of a session key, if it is one of ours."""
+        role = self.parts["sts"][SERVICES["sts"]].get_assumed_role_from_access_key(access_key)
+        return role.secret_access_key if role else None

@@ -1,0 +1,240 @@
+"""The infrastructure endpoint: EC2, IAM, STS and EFS true enough to trust a launch to, plus the instances' metadata service.
+
+Around the emulating library stand the truths it lacks: client tokens, capacity, power states that pass through pending and stopping,
+refusals in EC2's words, signatures on GetCallerIdentity, and a file that survives ``kill -9``. Under ``/_local`` the machine runner
+acts as the hypervisor: it waits for changes and confirms what it has done.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
+
+from aws_research_wizard.local import power
+from aws_research_wizard.local.backends import Backends, Launched
+from aws_research_wizard.local.imds import Metadata
+from aws_research_wizard.local.signatures import identity_refusal
+
+Headers = list[tuple[str, str]]
+Start = Callable[..., Any]
+READS = ("Describe", "Get", "List", "Search", "Lookup", "Simulate", "DecodeAuth")
+EFS_PATH = re.compile(r"^/2015-02-01/file-systems(?:/(fs-[0-9a-f]+))?/?$")
+
+
+class Reply(Exception):  # noqa: N818 - an answer, not a failure of ours
+    """Ends the handling of a request with this answer."""
+
+    def __init__(self, status: str, body: bytes, kind: str = "application/json") -> None:
+        super().__init__(status)
+        self.status, self.body, self.kind = status, body, kind
+
+
+def error_xml(refusal: power.Refusal) -> Reply:
+    """A refusal as EC2 sends it."""
+    text = (
+        f"<Response><Errors><Error><Code>{refusal.code}</Code><Message>{escape(refusal.message)}</Message></Error></Errors>"
+        f"<RequestID>{uuid.uuid4()}</RequestID></Response>"
+    )
+    return Reply(f"{refusal.status} Error", text.encode(), "text/xml")
+
+
+def numbered(form: dict[str, str], name: str) -> list[str]:
+    """The values of ``name.1``, ``name.2`` … and of a bare ``name``."""
+    pattern = re.compile(rf"^{name}(\.\d+)?$")
+    return [value for key, value in form.items() if pattern.match(key)]
+
+
+class Infrastructure:
+    """The WSGI application. One lock: a request is whole before the next begins, and is on disk before it is answered."""
+
+    def __init__(self, app: Any, backends: Backends, efs: Path) -> None:
+        self.app, self.backends, self.efs = app, backends, efs
+        self.metadata = Metadata(backends)
+        self.changed = threading.Condition(threading.RLock())
+        self.version = time.time_ns() // 1_000_000
+
+    def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        try:
+            if path.startswith("/_imds/"):
+                self._metadata(environ, path.removeprefix("/_imds/"))
+            if path.startswith("/_local/"):
+                self._control(environ, path.removeprefix("/_local/"))
+            return self._service(environ, start_response, path)
+        except Reply as reply:
+            start_response(reply.status, [("Content-Type", reply.kind), ("Content-Length", str(len(reply.body)))])
+            return [reply.body]
+
+    def _metadata(self, environ: dict[str, Any], path: str) -> None:
+        headers = {name[5:].lower().replace("_", "-"): value for name, value in environ.items() if name.startswith("HTTP_")}
+        with self.changed:
+            answer = self.metadata.answer(environ["REQUEST_METHOD"], path, headers)
+        raise Reply(f"{answer.status} IMDS", answer.text.encode(), "text/plain")
+
+    # ── the hypervisor's side ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _control(self, environ: dict[str, Any], path: str) -> None:
+        body = _read(environ)
+        sent = json.loads(body) if body else {}
+        match environ["REQUEST_METHOD"], path.split("/"):
+            case "GET", ["health"]:
+                answer: dict[str, Any] = {"ok": True, "image_id": next(iter(self.backends.ec2.amis))}
+            case "GET", ["instances"]:
+                answer = self._wait(dict(parse_qsl(environ.get("QUERY_STRING", ""))))
+            case "POST", ["instances", instance_id]:
+                answer = self._confirm(instance_id, str(sent.get("state", "")))
+            case "POST", ["capacity"]:
+                with self.changed:
+                    self.backends.memory.sold_out = frozenset(map(str, sent.get("unavailable", [])))
+                    self.backends.save()
+                answer = {"unavailable": sorted(self.backends.memory.sold_out)}
+            case _:
+                raise Reply("404 Not Found", b"{}")
+        raise Reply("200 OK", json.dumps(answer).encode())
+
+    def _wait(self, asked: dict[str, str]) -> dict[str, Any]:
+        since, seconds = int(asked.get("since", "0")), min(float(asked.get("wait", "0")), 30.0)
+        with self.changed:
+            self.changed.wait_for(lambda: self.version != since, timeout=seconds)
+            return {"version": self.version, "instances": [self._seen(one) for one in self.backends.instances()]}
+
+    def _seen(self, found: Any) -> dict[str, Any]:
+        return {
+            "id": found.id,
+            "state": self.backends.memory.states.get(found.id, found.state),
+            "type": found.instance_type,
+            "user_data": str(found.user_data or ""),
+        }
+
+    def _confirm(self, instance_id: str, state: str) -> dict[str, Any]:
+        """The hypervisor says that a passage has ended, or (``stopping``) that the machine went down by itself."""
+        with self.changed:
+            real = self.backends.memory.states.get(instance_id)
+            expected = power.CONFIRMATIONS.get(real or "") == state or (state == "stopping" and real in {"pending", "running"})
+            if not expected:
+                raise Reply("409 Conflict", json.dumps({"state": real}).encode())
+            found = next(one for one in self.backends.instances() if one.id == instance_id)
+            if state == "stopping":
+                found.stop()
+                found.state_reason.code = "Client.InstanceInitiatedShutdown"
+                found.state_reason.message = "Client.InstanceInitiatedShutdown: Instance initiated shutdown"
+            self._set(found, state)
+            self._saved()
+            return {"state": state}
+
+    def _set(self, found: Any, state: str) -> None:
+        found._state.name, found._state.code = state, power.CODES[state]
+        self.backends.memory.states[found.id] = state
+
+    def _saved(self) -> None:
+        self.version += 1
+        self.backends.save()
+        self.changed.notify_all()
+
+    # ── the services' side ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _service(self, environ: dict[str, Any], start_response: Start, path: str) -> Iterable[bytes]:
+        body = _read(environ)
+        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)) if path == "/" else {}
+        action = form.get("Action", "")
+        with self.changed:
+            if action == "GetCallerIdentity" and (refusal := identity_refusal(environ, body, self.backends.secret_of)):
+                raise error_xml(refusal)
+            if form.get("Version") == "2016-11-15":
+                self._check(action, form)
+            status, headers, answer = self._ask(environ, body)
+            if status.startswith("2") and _changes(environ["REQUEST_METHOD"], action):
+                answer = self._after(action, form, answer)
+                self._keep_folders(environ["REQUEST_METHOD"], path, answer)
+                self._saved()
+        headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
+        start_response(status, [*headers, ("Content-Length", str(len(answer)))])
+        return [answer]
+
+    def _ask(self, environ: dict[str, Any], body: bytes) -> tuple[str, Headers, bytes]:
+        import io
+
+        got: list[tuple[str, Headers]] = []
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        answer = b"".join(self.app(environ, lambda status, headers, *_: got.append((status, headers))))
+        return got[0][0], got[0][1], answer
+
+    def _check(self, action: str, form: dict[str, str]) -> None:
+        """Raise the answer EC2 would give where the library would just do as told."""
+        memory = self.backends.memory
+        if action == "RunInstances":
+            self._answer_again(form)
+            if form.get("InstanceType", "") in memory.sold_out:
+                raise error_xml(power.no_capacity(form["InstanceType"]))
+        names = [*numbered(form, "InstanceId"), *numbered(form, "InstanceIds")]
+        states = {name: memory.states[name] for name in names if name in memory.states}
+        if refusal := power.refused(action, states, changes_type="InstanceType.Value" in form):
+            raise error_xml(refusal)
+        if action == "StartInstances":
+            for one in self.backends.instances():
+                if one.id in states and states[one.id] == "stopped" and one.instance_type in memory.sold_out:
+                    raise error_xml(power.no_capacity(one.instance_type))
+        if action == "DeleteSecurityGroup":
+            self._keep_used_group(form.get("GroupId", ""))
+
+    def _answer_again(self, form: dict[str, str]) -> None:
+        earlier = self.backends.memory.tokens.get(form.get("ClientToken", ""))
+        if earlier is not None:
+            state = self.backends.memory.states.get(earlier.instance_ids[0])
+            if refusal := power.token_refusal(earlier.asked == _asked(form), state):
+                raise error_xml(refusal)
+            raise Reply("200 OK", earlier.body, "text/xml")
+
+    def _keep_used_group(self, group_id: str) -> None:
+        for one in self.backends.instances():
+            groups = {group.id for nic in one.nics.values() for group in nic.group_set} | {g.id for g in one.security_groups}
+            if self.backends.memory.states.get(one.id) != "terminated" and group_id in groups:
+                raise error_xml(power.Refusal("DependencyViolation", f"resource {group_id} has a dependent object"))
+
+    def _after(self, action: str, form: dict[str, str], answer: bytes) -> bytes:
+        """Turn the states the library jumped to into the true next ones; remember the client token."""
+        known = set(self.backends.memory.states)
+        for one in self.backends.instances():
+            self._set(one, power.next_state(self.backends.memory.states.get(one.id), one.state))
+        if action != "RunInstances":
+            return answer
+        answer = re.sub(rb"<code>16</code>(\s*)<name>running</name>", rb"<code>0</code>\1<name>pending</name>", answer)
+        made = [one for one in self.backends.instances() if one.id not in known]
+        for nic in (nic for one in made for nic in one.nics.values()):
+            nic.delete_on_termination = True  # EC2's default for an interface made by the launch
+        if token := form.get("ClientToken"):
+            self.backends.memory.tokens[token] = Launched(_asked(form), tuple(one.id for one in made), answer)
+        return answer
+
+    def _keep_folders(self, method: str, path: str, answer: bytes) -> None:
+        """A file system is a folder: made with it, removed only with it."""
+        match = EFS_PATH.match(path)
+        if match and method == "POST" and not match.group(1):
+            (self.efs / str(json.loads(answer)["FileSystemId"])).mkdir(parents=True, exist_ok=True)
+        if match and method == "DELETE" and match.group(1):
+            shutil.rmtree(self.efs / match.group(1), ignore_errors=True)
+
+
+def _changes(method: str, action: str) -> bool:
+    return not action.startswith(READS) if action else method not in {"GET", "HEAD"}
+
+
+def _asked(form: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((key, value) for key, value in form.items() if key != "ClientToken"))
+
+
+def _read(environ: dict[str, Any]) -> bytes:
+    stream: Any = environ["wsgi.input"]
+    length = environ.get("CONTENT_LENGTH") or ("-1" if environ.get("wsgi.input_terminated") else "0")
+    return bytes(stream.read(int(length)))
+
