@@ -84,14 +84,14 @@ def aws_account() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def tables(aws_account: str) -> Iterator[Callable[[str], list[dict[str, Any]]]]:
+def tables(aws_account: str) -> Callable[[str], list[dict[str, Any]]]:
     """The stage's four tables; calling the fixture with a table's name gives all of its items."""
     from chalicelib.runtime import aws
 
     dynamodb = aws.client("dynamodb")
     for name, indexes in TABLES.items():
         dynamodb.create_table(**table_definition(name, indexes))
-    yield lambda name: list(dynamodb.scan(TableName=f"{STAGE_ENV['PREFIX']}-{name}")["Items"])
+    return lambda name: list(dynamodb.scan(TableName=f"{STAGE_ENV['PREFIX']}-{name}")["Items"])
 
 
 TABLES: dict[str, dict[str, tuple[str, str]]] = {

@@ -68,6 +68,7 @@ class Request:
     body: bytes = b""
     context: Mapping[str, Any] = field(default_factory=dict)
     lambda_context: Any = None
+    at: datetime = field(default_factory=clock.now)
 
     def header(self, name: str) -> str:
         return self.headers.get(name.lower(), "")
@@ -214,7 +215,7 @@ class Door(Generic[P]):
     ) -> Response:
         if len(request.body) > MAX_BODY:
             raise TooLarge(f"the body has {len(request.body)} bytes; at most {MAX_BODY} are read", hint="send less")
-        now = clock.now()
+        now = request.at
         principal = self._principal(operation, request)
         call: Call[Any] = Call(
             principal=principal,

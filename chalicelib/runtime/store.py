@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, TypeVar
@@ -102,7 +102,7 @@ def save(model: Item, condition: Condition | None = None, refused: AppError | No
     return Write(lambda transaction: transaction.save(model, condition=condition), refused)
 
 
-def update(model: Item, actions: list[Action], condition: Condition | None = None, refused: AppError | None = None) -> Write:
+def update(model: Item, actions: Sequence[Action], condition: Condition | None = None, refused: AppError | None = None) -> Write:
     return Write(lambda transaction: transaction.update(model, actions=actions, condition=condition), refused)
 
 

@@ -1,0 +1,24 @@
+"""What do answers about limits look like?"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from chalicelib.limits.rules import Usage
+from chalicelib.runtime.shapes import Told
+
+
+class TeamUsage(Told):
+    team: str
+    labs: int
+    limit: int
+
+    @classmethod
+    def of(cls, usage: Usage) -> TeamUsage:
+        return cls(team=usage.team, labs=usage.labs, limit=usage.limit)
+
+
+class LimitsView(Told):
+    teams: list[TeamUsage]
+    max_users_per_lab: int
+    allowed_families: list[str] = Field(description="Instance families that may be used; empty: all")

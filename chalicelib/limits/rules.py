@@ -1,0 +1,70 @@
+"""What does an hour of a machine cost, and what may a team have? List prices ship with the package, with their date.
+
+Money is Decimal; a price that is not known is None, never zero.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from chalicelib.runtime.errors import Forbidden
+
+
+@dataclass(frozen=True)
+class Price:
+    amount: Decimal
+    currency: str
+    as_of: date
+
+
+@dataclass(frozen=True)
+class Usage:
+    team: str
+    labs: int
+    limit: int
+
+
+def hourly_price(instance_type: str, region: str, purchase: str = "on-demand") -> Price | None:
+    """What an hour costs in a region, Linux, without discounts; None when we do not know."""
+    known = _prices()
+    amount = known["hourly"].get(region, {}).get(purchase, {}).get(instance_type)
+    return _price(amount) if amount is not None else None
+
+
+def storage_monthly_price(gigabytes: int, region: str = "us-east-1") -> Price | None:
+    """What a month of stored data costs (EFS Standard); None when we do not know."""
+    amount = _prices()["storage_gb_month"].get(region)
+    return None if amount is None else _price(str(Decimal(amount) * gigabytes))
+
+
+def priced_types(region: str, purchase: str = "on-demand") -> frozenset[str]:
+    """Every instance type whose hourly price is known."""
+    return frozenset(_prices()["hourly"].get(region, {}).get(purchase, {}))
+
+
+def family_allowed(instance_type: str, families: tuple[str, ...]) -> None:
+    """Forbidden when the operator allows only other families than this type's."""
+    family = instance_type.partition(".")[0]
+    if families and family not in families:
+        raise Forbidden(
+            f"instances of the family {family} are not allowed here",
+            hint=f"allowed: {', '.join(families)}",
+            code="family_not_allowed",
+        )
+
+
+def _price(amount: str) -> Price:
+    known = _prices()
+    return Price(Decimal(amount), known["currency"], date.fromisoformat(known["as_of"]))
+
+
+@lru_cache(maxsize=1)
+def _prices() -> dict[str, Any]:
+    text = (files("chalicelib.limits") / "prices.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))

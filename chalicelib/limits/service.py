@@ -1,0 +1,38 @@
+"""The verbs of limits: reserve a place for a lab, give it back, say how many are left.
+
+`reserve` and `release` are writes for the caller's own transaction: a lab and its reservation come and go together.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from chalicelib.limits import rules, store
+from chalicelib.limits.rules import Usage
+from chalicelib.runtime import settings
+from chalicelib.runtime.clock import iso
+from chalicelib.runtime.store import Write
+
+
+def reserve(team: str, lab_id: str, now: datetime) -> Write:
+    """Take one of the team's places for this lab; refused with LimitReached."""
+    return store.add_lab(team, lab_id, settings.current().max_labs_per_team, iso(now))
+
+
+def release(team: str, lab_id: str) -> Write:
+    """Give this lab's place back; twice does no harm."""
+    return store.remove_lab(team, lab_id)
+
+
+def usage(team: str) -> Usage:
+    return Usage(team, len(store.labs_of(team)), settings.current().max_labs_per_team)
+
+
+def reserved_labs(team: str) -> frozenset[str]:
+    """The labs that hold a place, to compare with those that exist."""
+    return store.labs_of(team)
+
+
+def check_family(instance_type: str) -> None:
+    """Forbidden when this stage does not allow the type's family."""
+    rules.family_allowed(instance_type, settings.current().allowed_families)
