@@ -24,7 +24,7 @@ bind(UsageItem, "limits")
 
 
 def add_lab(team: str, lab_id: str, limit: int, at: str) -> Write:
-    fits = UsageItem.labs.does_not_exist() | (size(UsageItem.labs) < limit)
+    fits = UsageItem.labs.does_not_exist() | (size(UsageItem.labs) < limit)  # type: ignore[no-untyped-call]
     refused = LimitReached(
         f"team {team} already has {limit} of {limit} labs", hint="delete a lab, or ask an admin to raise the limit"
     )

@@ -54,7 +54,7 @@ def mint(
         raise LimitReached(f"{person.email} already has {rules.MAX_TOKENS} tokens", hint="aws-research-wizard tokens revoke")
     secret = "awr_" + secrets.token_urlsafe(24)
     digest = _digest(secret)
-    token = Token(digest[: store.ID_LENGTH], person.email, label, scopes, now, now + lifetime)
+    token = Token(digest[: store.ID_LENGTH], person.email, label, scopes, now, (now + lifetime).replace(microsecond=0))
     fact = Fact("TokenCreated", person.email, {"token_id": token.token_id, "label": label}, now, by, correlation_id)
     return secret, token, [store.put_token(digest, token, person), *map(store.forget_token, expired), record(fact)]
 

@@ -33,6 +33,7 @@ from chalicelib.runtime.errors import (
     Unauthenticated,
     Unprocessable,
     UnsupportedMedia,
+    near_miss,
 )
 from chalicelib.runtime.log import logger
 
@@ -114,6 +115,7 @@ class Reply:
     location: str | None = None
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    text: str | None = None  # for what is not a model: a page, a document
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ class Operation:
     scope: str
     security: str
     errors: tuple[type[AppError], ...]
+    media: str
 
 
 OPERATIONS: list[Operation] = []
@@ -161,6 +164,7 @@ class Door(Generic[P]):
         scope: str = "",
         errors: tuple[type[AppError], ...] = (),
         replay: Replay | None = None,
+        media: str = "application/json",
     ) -> Callable[[Handler], Handler]:
         """Register a handler. `replay` renders a remembered answer anew; else `{body, location, status}` is sent."""
 
@@ -179,6 +183,7 @@ class Door(Generic[P]):
                 scope=scope,
                 security=self.security,
                 errors=errors,
+                media=media,
             )
             OPERATIONS.append(operation)
 
@@ -261,13 +266,13 @@ def _once(handler: Handler, replay: Replay | None, call: Call[Any]) -> BaseModel
 
 
 def _sent(operation: Operation, result: BaseModel | Reply | dict[str, Any] | None, correlation_id: str) -> Response:
-    headers = {**COMMON, "X-Correlation-Id": correlation_id}
+    headers = {**COMMON, "Content-Type": operation.media, "X-Correlation-Id": correlation_id}
     if isinstance(result, dict):  # a remembered answer
         text = json.dumps(result["body"]) if result.get("body") is not None else ""
         location, status = result.get("location"), result.get("status")
     else:
         reply = result if isinstance(result, Reply) else Reply(result)
-        text = reply.model.model_dump_json() if reply.model is not None else ""
+        text = reply.model.model_dump_json() if reply.model is not None else reply.text or ""
         location, status = reply.location, reply.status
         headers |= reply.headers
     if location:
@@ -317,16 +322,18 @@ def _validated(model: type[BaseModel] | None, content: Any, where: str) -> Any:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise Unprocessable(*_explained(error, where)) from None
+        raise Unprocessable(*_explained(error, model, where)) from None
 
 
-def _explained(error: ValidationError, where: str) -> tuple[str, str]:
-    """`users: Input should be less than or equal to 200` for each field, in one line."""
-    parts = []
+def _explained(error: ValidationError, model: type[BaseModel], where: str) -> tuple[str, str]:
+    """`users: Input should be less than or equal to 200` for each field, in one line; a hint for a mistyped name."""
+    parts, hint = [], ""
     for detail in error.errors(include_url=False, include_context=False):
         place = ".".join(str(part) for part in detail["loc"]) or where
-        parts.append(f"{place}: {detail['msg'].removeprefix('Value error, ')}")
-    return "; ".join(parts[:5]), "see /docs for what this request may say"
+        unknown = detail["type"] == "extra_forbidden"
+        parts.append(f"{place}: {'there is no such field' if unknown else detail['msg'].removeprefix('Value error, ')}")
+        hint = hint or (near_miss(place, model.model_fields) if unknown else "")
+    return "; ".join(parts[:5]), hint or "see /docs for what this request may say"
 
 
 def _request_key(operation: Operation, request: Request, principal: Any, now: datetime) -> RequestKey | None:

@@ -5,7 +5,7 @@ Validators are built on first use: a process pays for the shapes it meets, not f
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Asked(BaseModel):
@@ -32,5 +32,5 @@ class Problem(Told):
 class PageQuery(Asked):
     """How much of a list, and from where."""
 
-    cursor: str | None = None
-    limit: int = 50
+    cursor: str | None = Field(default=None, max_length=2048, description="From the page before")
+    limit: int = Field(default=50, ge=1, le=100)

@@ -103,7 +103,7 @@ def save(model: Item, condition: Condition | None = None, refused: AppError | No
 
 
 def update(model: Item, actions: Sequence[Action], condition: Condition | None = None, refused: AppError | None = None) -> Write:
-    return Write(lambda transaction: transaction.update(model, actions=actions, condition=condition), refused)
+    return Write(lambda transaction: transaction.update(model, actions=list(actions), condition=condition), refused)
 
 
 def delete(model: Item, condition: Condition | None = None, refused: AppError | None = None) -> Write:
