@@ -1,0 +1,206 @@
+"""How does a stage reach an AWS account? One command, one atomic stack.
+
+    python -m tools.deploy --stage dev                          everything; also the way to update
+    python -m tools.deploy --stage prod AccessMode=domain DomainName=labs.example.edu HostedZoneId=Z0123
+    python -m tools.deploy --stage dev --plan                   what would change, and nothing else
+    python -m tools.deploy --stage dev --backing                the stack beside a `chalice deploy`
+    python -m tools.deploy --stage dev --remove                 take the stage away, once its labs are gone
+
+A parameter that was given once stays until it is given anew. The change set is shown before it is carried out; when a resource
+fails, CloudFormation rolls everything back. With AWS_ENDPOINT_URL set, an emulator takes the account's place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools import package
+from tools.stack import APP, Account, Failed, Stack, is_there, make_code_bucket, upload, url_of
+from tools.template import KEPT_STAGES
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One package on its way into one account."""
+
+    account: Account
+    stage: str
+    folder: Path
+    backing: bool = False
+
+    @property
+    def prefix(self) -> str:
+        return f"{APP}-{self.stage}"
+
+    @property
+    def stack(self) -> Stack:
+        name = f"{self.prefix}-backing" if self.backing else self.prefix
+        return Stack(self.account.client("cloudformation"), name)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / "manifest.json").read_text()))
+
+    def template(self) -> dict[str, Any]:
+        """The template with its code in the account's bucket."""
+        template = dict(json.loads((self.folder / ("backing.json" if self.backing else "template.json")).read_text()))
+        code = {"Bucket": self.account.code_bucket, "Key": f"{self.stage}/{self._sha('deployment.zip')}.zip"}
+        for one in template["Resources"].values():
+            if one["Type"] == "AWS::Serverless::Function":
+                one["Properties"]["CodeUri"] = code
+        return template
+
+    def _sha(self, name: str) -> str:
+        return str(self.manifest["files"][name]["sha256"])
+
+    def upload_code(self, template: Mapping[str, Any]) -> str:
+        """Functions and template into the code bucket; returns the template's address."""
+        s3, bucket = self.account.client("s3"), make_code_bucket(self.account)
+        if not self.backing:
+            upload(s3, self.folder / "deployment.zip", bucket, f"{self.stage}/{self._sha('deployment.zip')}.zip")
+        body = json.dumps(template, separators=(",", ":")).encode()
+        key = f"{self.stage}/{hashlib.sha256(body).hexdigest()}.json"
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+        return url_of(s3, bucket, key)
+
+    def upload_bundle(self) -> bool:
+        """The machines' bundle into the artifacts bucket; False while that bucket is still to be made."""
+        s3, bucket, key = self.account.client("s3"), f"{self.prefix}-artifacts-{self.account.number}", self.manifest["bundle_key"]
+        if not is_there(s3, bucket):
+            return False
+        if key:
+            upload(s3, self.folder / Path(key).name, bucket, key)
+        return True
+
+
+def deploy(deployment: Deployment, parameters: Mapping[str, str], plan: bool = False) -> dict[str, str]:
+    """Create or update the stack; returns its outputs. A plan changes nothing but the code bucket."""
+    stack, template = deployment.stack, deployment.template()
+    wanted = {"BundleKey": deployment.manifest["bundle_key"] or "host/none.tar.gz", **parameters}
+    given = stack.parameters(
+        {key: value for key, value in wanted.items() if key in template["Parameters"] or key in parameters},
+        template["Parameters"],
+    )
+    changes = stack.propose(deployment.upload_code(template), given, {"app": APP, "stage": deployment.stage})
+    for line in changes or [f"{stack.name} is up to date"]:
+        print(line)
+    if plan:
+        return {}
+    bundled = deployment.upload_bundle()  # before functions speak of it; on the first run the bucket is yet to come
+    if changes is not None:
+        stack.carry_out()
+    if not bundled:
+        deployment.upload_bundle()
+    return stack.outputs()
+
+
+def remove(deployment: Deployment) -> None:
+    """Take the stack away. Machines that run refuse it: nobody would be left to stop them."""
+    machines = running_machines(deployment.account.client("ec2"), deployment.stage)
+    if machines:
+        raise Failed(f"labs are still there: {', '.join(machines)}. Delete them first: aws-research-wizard jupyter delete LAB")
+    stack = deployment.stack
+    found = stack.described()
+    if not found:
+        raise Failed(f"there is no stack {stack.name}")
+    kept = deployment.stage in KEPT_STAGES
+    if not kept:
+        empty_bucket(deployment.account.client("s3"), f"{deployment.prefix}-artifacts-{deployment.account.number}")
+    stack.cloudformation.delete_stack(StackName=stack.name)
+    status = stack.settled()
+    if status:
+        raise Failed("\n".join([f"{stack.name}: {status}", *stack.failures(0)]))
+    print(f"{stack.name} is gone" + ("; its tables, queues and bucket are kept" if kept else ""))
+    for line in kept_storage(deployment.account.client("efs"), deployment.stage):
+        print(line)
+
+
+def running_machines(ec2: Any, stage: str) -> list[str]:
+    """The labs of a stage that still have a machine."""
+    filters = [{"Name": "tag:stage", "Values": [stage]}, {"Name": "tag-key", "Values": ["lab"]}]
+    filters.append({"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]})
+    pages = ec2.get_paginator("describe_instances").paginate(Filters=filters)
+    found = [one for page in pages for reservation in page["Reservations"] for one in reservation["Instances"]]
+    return sorted(tag["Value"] for one in found for tag in one["Tags"] if tag["Key"] == "lab")
+
+
+def kept_storage(efs: Any, stage: str) -> list[str]:
+    """The file systems that people chose to keep; they cost money and outlive the stack."""
+    wanted = {"Key": "stage", "Value": stage}
+    pages = efs.get_paginator("describe_file_systems").paginate()
+    found = [one for page in pages for one in page["FileSystems"] if wanted in one.get("Tags", [])]
+    return [f"kept: {one['FileSystemId']} {one.get('Name', '')}, {one['SizeInBytes']['Value'] / 1e9:.1f} GB" for one in found]
+
+
+def empty_bucket(s3: Any, bucket: str) -> None:
+    """Every version of every object: CloudFormation deletes only an empty bucket."""
+    if not is_there(s3, bucket):
+        return
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        doomed = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
+        if doomed:
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": doomed, "Quiet": True})
+
+
+def next_steps(outputs: Mapping[str, str]) -> str:
+    """What to type now."""
+    bootstrap, url = outputs.get("BootstrapFunction", ""), outputs.get("ApiUrl", "")
+    if not url:
+        return ""
+    return f"""
+The first administrator (once; the answer holds a token that is shown only this once):
+  aws lambda invoke --function-name {bootstrap} --cli-binary-format raw-in-base64-out \\
+      --payload '{{"email": "you@example.edu"}}' /dev/stdout
+Then, with that token:
+  aws-research-wizard login --url {url}
+  aws-research-wizard jupyter quick-start --domain genomics --team-size 5
+"""
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Deploy, plan or remove one stage of AWS Research Wizard.")
+    parser.add_argument("--stage", default="dev", help="a stage of .chalice/config.json (default: dev)")
+    parser.add_argument("--out", type=Path, help="where the package stands or is built (default: build/package-STAGE)")
+    parser.add_argument("--region", help="the AWS region (default: that of your credentials)")
+    parser.add_argument("--plan", action="store_true", help="show what would change, then stop")
+    parser.add_argument("--backing", action="store_true", help="only what stands behind a `chalice deploy`")
+    parser.add_argument("--remove", action="store_true", help="take the stage away")
+    parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="stack parameters, such as AccessMode=tunnel")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Build what is not current, then deploy it."""
+    import boto3
+
+    asked = arguments()
+    if any("=" not in one for one in asked.parameters):
+        raise Failed("parameters are written NAME=VALUE, such as AccessMode=tunnel")
+    session = boto3.Session(region_name=asked.region)
+    if not session.region_name:
+        raise Failed("no region: give --region, or set AWS_DEFAULT_REGION")
+    os.environ.setdefault("AWS_DEFAULT_REGION", session.region_name)
+    folder = (asked.out or package.ROOT / "build" / f"package-{asked.stage}").resolve()
+    deployment = Deployment(Account(session), asked.stage, folder, asked.backing)
+    if asked.remove:
+        remove(deployment)
+        return 0
+    package.build(package.Job(asked.stage, folder))
+    outputs = deploy(deployment, dict(one.split("=", 1) for one in asked.parameters), asked.plan)
+    for name, value in outputs.items():
+        print(f"{name:24} {value}")
+    print(next_steps(outputs))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
