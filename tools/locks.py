@@ -19,12 +19,14 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from chalicelib.kernels.rules import lock_path
-from chalicelib.packs import service, yaml_files
-from chalicelib.packs.rules import Kernel, Language
-from chalicelib.runtime.errors import AppError
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "vendor")]
 
-ROOT = Path(__file__).parent.parent
+from chalicelib.kernels.rules import lock_path  # noqa: E402
+from chalicelib.packs import service, yaml_files  # noqa: E402
+from chalicelib.packs.rules import Kernel, Language  # noqa: E402
+from chalicelib.runtime.errors import AppError  # noqa: E402
+
 PLATFORM = "x86_64-manylinux_2_28"
 FIRST_LINE = re.compile(r"# solved (?P<day>\d{4}-\d\d-\d\d) for python \S+ on \S+, asked (?P<asked>[0-9a-f]{64})")
 PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)")
@@ -92,7 +94,18 @@ def solve(kernel: Kernel, old: str | None, upgrade: bool, today: date) -> str:
     file = ROOT / "build" / "locks" / lock_path(kernel).replace("/", "--")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(old or "")
-    words = "uv pip compile - --quiet --generate-hashes --no-header --no-annotate --only-binary :all:".split()
+    words = [
+        "uv",
+        "pip",
+        "compile",
+        "-",
+        "--quiet",
+        "--generate-hashes",
+        "--no-header",
+        "--no-annotate",
+        "--only-binary",
+        ":all:",
+    ]
     words += ["--python-version", kernel.version, "--python-platform", PLATFORM, "--output-file", str(file)]
     words += ["--upgrade"] if upgrade else []
     done = subprocess.run(words, input="\n".join(kernel.requirements), text=True, capture_output=True, check=False)

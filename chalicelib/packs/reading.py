@@ -30,6 +30,11 @@ Word = TypeVar("Word", bound=StrEnum)
 OWN = ("name", "title", "purpose", "extends", "examples")
 ADDING = ("packages", "system", "widgets")
 PLAIN_WORD = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+NOTEBOOK = re.compile(r"[a-z0-9][a-z0-9_-]*\.ipynb")
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+VERSION = re.compile(r"[0-9]+(\.[0-9]+)*")
+PREFIX = re.compile(r"([^/].*/)?")
 DISTRIBUTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -59,10 +64,15 @@ class Reader:
             raise self.wrong(key, "must be text", f'put it in quotes: "{value}"')
         return value.strip()
 
-    def word(self, key: str, pattern: re.Pattern[str] = PLAIN_WORD) -> str:
-        value = self.text(key)
+    def word(self, key: str, pattern: re.Pattern[str] = PLAIN_WORD, default: str | None = None) -> str:
+        value = self.text(key, default)
         if not pattern.fullmatch(value):
-            raise self.wrong(key, f"is '{value}'", "use small letters, digits, '_', '-' and '.' only")
+            hint = (
+                "use small letters, digits, '_', '-' and '.' only"
+                if pattern is PLAIN_WORD
+                else f"it must match {pattern.pattern}"
+            )
+            raise self.wrong(key, f"is '{value[:64]}'", hint)
         return value
 
     def one_of(self, key: str, words: type[Word], default: str | None = None) -> Word:
@@ -191,7 +201,7 @@ def _kernel(key: str, pack: str, read: Reader) -> Kernel:
         pack=pack,
         display_name=read.text("display_name"),
         language=read.one_of("language", Language, default=key),
-        version=read.text("version"),
+        version=read.word("version", VERSION),
         packages=read.texts("packages"),
         system=read.texts("system"),
         widgets=read.texts("widgets"),
@@ -215,7 +225,7 @@ def _resources(read: Reader) -> Resources:
 
 def _example(read: Reader, kernels: Raw) -> Example:
     example = Example(
-        file=read.word("file", re.compile(r"[a-z0-9][a-z0-9_-]*\.ipynb")),
+        file=read.word("file", NOTEBOOK),
         title=read.text("title"),
         kernel=read.text("kernel"),
         expect=read.text("expect"),
@@ -231,9 +241,9 @@ def _dataset(read: Reader) -> Dataset:
         name=read.word("name"),
         registry=read.text("registry"),
         title=read.text("title"),
-        bucket=read.word("bucket"),
-        prefix=read.text("prefix", ""),
-        region=read.word("region"),
+        bucket=read.word("bucket", BUCKET),
+        prefix=read.word("prefix", PREFIX, default=""),
+        region=read.word("region", REGION),
         access=read.one_of("access", Access),
         licence=read.text("licence"),
     )
