@@ -28,12 +28,12 @@ def health(_call: Call[None]) -> Health:
     return Health(status="ok", stage=known.stage, access_mode=known.access_mode)
 
 
-@door.get("/openapi.json", summary="This API as an OpenAPI 3.1 document")
+@door.get("/openapi.json", summary="This API as an OpenAPI 3.1 document", status=200)
 def openapi_document(_call: Call[None]) -> Reply:
     return Reply(text=_shipped("openapi.json"), headers={"Access-Control-Allow-Origin": "*"})
 
 
-@door.get("/docs", summary="This API as a page to read", media="text/html; charset=utf-8")
+@door.get("/docs", summary="This API as a page to read", status=200, media="text/html; charset=utf-8")
 def docs_page(_call: Call[None]) -> Reply:
     return Reply(text=_shipped("docs.html"), headers={"Content-Security-Policy": POLICY})
 

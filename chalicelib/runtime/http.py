@@ -160,7 +160,7 @@ class Door(Generic[P]):
         body: type[BaseModel] | None = None,
         query: type[BaseModel] | None = None,
         reply: type[BaseModel] | None = None,
-        status: int = 200,
+        status: int | None = None,
         scope: str = "",
         errors: tuple[type[AppError], ...] = (),
         replay: Replay | None = None,
@@ -179,7 +179,7 @@ class Door(Generic[P]):
                 body=body,
                 query=query,
                 reply=reply,
-                status=status,
+                status=status or (200 if reply else 204),
                 scope=scope,
                 security=self.security,
                 errors=errors,
@@ -277,7 +277,7 @@ def _sent(operation: Operation, result: BaseModel | Reply | dict[str, Any] | Non
         headers |= reply.headers
     if location:
         headers["Location"] = location
-    return Response(text, headers, status or (operation.status if text or operation.status != 200 else 204))
+    return Response(text, headers, status or operation.status)
 
 
 def _noted(operation: Operation, request: Request, correlation_id: str, status: int, took: float) -> None:
