@@ -16,6 +16,7 @@
 Every error has a message that says what happened and, where there is one, a hint that says what to do.
 """
 
+# ruff: noqa: N818 (errors are named for what happened, as people say it)
 from typing import Any
 
 

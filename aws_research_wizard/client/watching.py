@@ -86,7 +86,9 @@ def follow(
         if update.at_rest and not update.trouble:
             return
         if timeout is not None and now() - began > timeout:
-            raise NoAnswerYet(f"lab {lab_id} is still {update.lab['phase']} after {timeout:.0f} s", "it goes on by itself; look again later")
+            raise NoAnswerYet(
+                f"lab {lab_id} is still {update.lab['phase']} after {timeout:.0f} s", "it goes on by itself; look again later"
+            )
         pause = FIRST_PAUSE if update.news else min(pause * 1.3, LONGEST_PAUSE)
         last = update
         sleep(pause)

@@ -81,7 +81,11 @@ class Wire:
 
     def _unreachable(self, error: httpx.TransportError) -> CannotReach:
         local = (urlsplit(self.url).hostname or "") in LOOPBACK
-        hint = "is the local cloud running? aws-research-wizard local up" if local else "check the network and the address (aws-research-wizard doctor)"
+        hint = (
+            "is the local cloud running? aws-research-wizard local up"
+            if local
+            else "check the network and the address (aws-research-wizard doctor)"
+        )
         return CannotReach(f"cannot reach {self.url} ({str(error) or type(error).__name__})", hint)
 
 
@@ -112,5 +116,7 @@ def _read(answer: httpx.Response) -> Any:
     if not answer.is_success:
         raise from_answer(answer.status_code, body, answer.headers.get("X-Correlation-Id", ""))
     if body is NOT_JSON:
-        raise CannotReach(f"{answer.url} answers, but not like a control plane", "is the address right, and is no sign-in page in between?")
+        raise CannotReach(
+            f"{answer.url} answers, but not like a control plane", "is the address right, and is no sign-in page in between?"
+        )
     return body

@@ -1,0 +1,111 @@
+"""How does a lab look: as a row of a list, as a page of its own, and as the card at the end of quick-start?"""
+
+from typing import TYPE_CHECKING
+
+from aws_research_wizard.cli import screen
+from aws_research_wizard.cli.session import PROGRAM
+
+if TYPE_CHECKING:
+    from aws_research_wizard.client.calls import Json
+
+HEADS = ("LAB", "NAME", "DOMAIN", "PHASE", "MACHINE", "USERS", "PRICE", "OWNER", "CHANGED")
+
+
+def rows(labs: "list[Json]") -> list[tuple[str, ...]]:
+    """The cells of `jupyter list`; names are left out by the caller when no lab has one."""
+    return [
+        (
+            lab["id"],
+            lab["name"] or "",
+            lab["domain"],
+            screen.phase(lab["phase"]),
+            lab["instance_type"] or "",
+            str(lab["users"]),
+            screen.money(lab["price_per_hour"], "h") if lab["phase"] == "READY" else "",
+            lab["owner"],
+            screen.ago(lab["changed_at"]),
+        )
+        for lab in labs
+    ]
+
+
+def listing(labs: "list[Json]") -> str:
+    """The table of labs; columns nobody fills are not shown."""
+    cells = rows(labs)
+    kept = [i for i in range(len(HEADS)) if any(row[i] for row in cells)]
+    return screen.table([HEADS[i] for i in kept], [[row[i] for i in kept] for row in cells])
+
+
+def page(lab: "Json") -> str:
+    """Everything worth knowing about one lab."""
+    machine, storage = lab["machine"] or {}, lab["storage"] or {}
+    price = screen.money(lab["price_per_hour"], "hour while running")
+    used = screen.size(storage.get("used_bytes"))
+    steps = lab["steps"] or []
+    return screen.block(
+        [
+            ("Lab", lab["id"] + (f" ({lab['name']})" if lab["name"] else "")),
+            ("Phase", f"{screen.phase(lab['phase'])}, {screen.ago(lab['changed_at'])}"),
+            ("Cause", lab["cause"] or ""),
+            ("Hint", lab["hint"] or ""),
+            ("Domain", lab["domain"]),
+            ("Kernels", ", ".join(kernel["display_name"] for kernel in lab["kernels"])),
+            ("Machine", " · ".join(part for part in (lab["instance_type"], lab["instance_id"], price) if part)),
+            ("Heard", screen.ago(machine.get("last_heartbeat"))),
+            ("Storage", screen.gigabytes(lab["shared_storage_gb"]) + (f", {used} used" if used else "")),
+            ("People", f"up to {lab['users']}, owner {lab['owner']}, team {lab['team']}"),
+            ("Address", lab["address"] or ""),
+            ("Boot", " · ".join(f"{step['name']} {screen.span(step['seconds'])}" for step in steps)),
+            ("Made", screen.ago(lab["created_at"])),
+        ]
+    )
+
+
+def ready(lab: "Json", took: str = "") -> str:
+    """The lab is ready: on what, for how much, with which kernels."""
+    price = screen.money(lab["price_per_hour"], "hour")
+    kernels = ", ".join(kernel["display_name"] for kernel in lab["kernels"])
+    examples = lab["example_notebooks"]
+    tick = screen.paint("✔", "green")
+    head = f"{tick} Lab {screen.paint(lab['id'], 'bold')} ready on {lab['instance_type']}{f' in {took}' if took else ''}"
+    return "\n".join(
+        [
+            head + (f"   ({price} while running)" if price else ""),
+            f"{tick} Kernels: {kernels}" + (f"       {tick} {_count(examples)} in ~/examples" if examples else ""),
+        ]
+    )
+
+
+def card(lab: "Json", took: str, url: str, usage: str) -> str:
+    """The end of quick-start: ready, the link, the people line. The link stands whole, to be clicked or copied."""
+    return "\n".join(
+        [
+            ready(lab, took),
+            f"  Open    {screen.paint(url, 'cyan')}" if url else f"  Open    {PROGRAM} jupyter open {lab['id']}",
+            f"          single use, two minutes; another: {PROGRAM} jupyter open {lab['id']}" if url else "",
+            f"  Labs    {usage}" if usage else "",
+            f"  People  {PROGRAM} jupyter users add {lab['id']} <email>",
+        ]
+    ).replace("\n\n", "\n")
+
+
+def receipt(lab: "Json") -> str:
+    """What a delete removed, and what is kept at which cost."""
+    paper = lab["receipt"] or {"removed": [], "kept": []}
+    removed, kept = paper["removed"], paper["kept"]
+    proven = all(one["verified_absent"] for one in removed)
+    lines = [
+        f"{screen.paint('✔', 'green')} Lab {lab['id']} deleted: {len(removed)} resources removed"
+        + (", each verified absent" if proven and removed else "")
+    ]
+    lines += [
+        f"  {one['kind']}  {one['id']}{'' if one['verified_absent'] else '  (could not be verified absent)'}" for one in removed
+    ]
+    for one in kept:
+        cost = screen.money(one["monthly_cost"], "month")
+        lines.append(f"{screen.paint('·', 'yellow')} Kept: {one['kind']} {one['id']}{f', {cost}' if cost else ''}")
+    return "\n".join(lines)
+
+
+def _count(examples: int) -> str:
+    return f"{examples} example notebook{'' if examples == 1 else 's'}"

@@ -1,0 +1,28 @@
+"""The commands about labs, in the order of a lab's life."""
+
+from aws_research_wizard.cli import changing, looking, making, members
+from aws_research_wizard.cli.session import command, group
+
+app = group("Labs: make, open, stop, start, scale, delete, share them.")
+
+command(app, "quick-start", "jupyter quick-start --domain genomics --team-size 5 --notebook-examples")(making.quick_start)
+command(
+    app,
+    "deploy",
+    "jupyter deploy --domain genomics --users 10 --instance-type r6i.4xlarge --shared-storage 1TB",
+)(making.deploy)
+command(app, "list", "jupyter list", "jupyter list --output json")(looking.list_labs)
+command(app, "status", "jupyter status genomics-k3x9 --watch")(looking.status)
+command(app, "open", "jupyter open genomics-k3x9", "jupyter open --no-browser")(looking.open_lab)
+command(app, "logs", "jupyter logs genomics-k3x9 --follow")(looking.logs)
+command(app, "events", "jupyter events genomics-k3x9 --follow")(looking.events)
+command(app, "stop", "jupyter stop genomics-k3x9")(changing.stop)
+command(app, "start", "jupyter start genomics-k3x9")(changing.start)
+command(
+    app,
+    "scale",
+    "jupyter scale genomics-k3x9 --users 20",
+    "jupyter scale genomics-k3x9 --instance-type r6i.8xlarge --shared-storage 2TB",
+)(changing.scale)
+command(app, "delete", "jupyter delete genomics-k3x9 --keep-data")(changing.delete)
+app.add_command(members.users, "users")

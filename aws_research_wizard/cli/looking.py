@@ -1,0 +1,116 @@
+"""What is there, how is it, what happened to it: the commands that only read, and the way in."""
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from aws_research_wizard.cli import cards, doorway, labs, screen
+from aws_research_wizard.cli.session import PROGRAM, Format, connect, emit
+
+if TYPE_CHECKING:
+    from aws_research_wizard.client.calls import Json
+
+PAUSE = 1.5
+NONE_YET = f"No labs yet. Make one: {PROGRAM} jupyter quick-start --domain genomics"
+follow = click.option("--follow", "-f", is_flag=True, help="Go on as more comes; Ctrl-C ends it.")
+
+
+def list_labs(output: Format) -> None:
+    """The labs you may see."""
+    with connect() as calls:
+        found = list(calls.labs())
+    emit(output, found, lambda: cards.listing(found) if found else NONE_YET)
+
+
+@labs.any_lab
+@click.option("--watch", "-w", is_flag=True, help="Show its steps until it rests.")
+def status(lab: str, watch: bool, output: Format) -> None:
+    """One lab: phase, cause, machine, storage, people."""
+    with connect() as calls:
+        found = labs.find(calls, lab)
+        if watch:
+            found, _ = labs.watch(calls, found, output)
+    emit(output, found, lambda: cards.page(found))
+
+
+@labs.any_lab
+@click.option("--browser/--no-browser", default=True, help="Also open it in this machine's browser (the default).")
+def open_lab(lab: str, browser: bool, output: Format) -> None:
+    """A link that signs you in, opened.
+
+    Where a lab is reached through SSM, the tunnel is opened too, and stays until Ctrl-C.
+    """
+    with connect() as calls:
+        found = labs.find(calls, lab)
+        link = labs.ask(lambda: calls.login(found["id"]), f"open {found['id']}")
+    if output is Format.JSON:
+        screen.say_json(doorway.described(link))
+    elif link["tunnel"]:
+        doorway.through_tunnel(link, browser=browser)
+    else:
+        screen.say(link["url"])
+        doorway.browse(link["url"], wanted=browser)
+
+
+@labs.any_lab
+@follow
+def events(lab: str, follow: bool, output: Format) -> None:
+    """What happened to a lab, oldest first."""
+    from aws_research_wizard.client.watching import Trail
+
+    with connect() as calls:
+        trail = Trail(calls, labs.find(calls, lab)["id"])
+        facts = trail.news()
+        if not follow:
+            emit(output, list(facts), lambda: screen.table(("WHEN", "WHAT", "DETAILS", "BY"), map(_row, facts)))
+            return
+        while True:
+            for fact in facts:
+                screen.say(json.dumps(fact) if output is Format.JSON else "  ".join(_row(fact)))
+            _pause()
+            facts = trail.news()
+
+
+@labs.any_lab
+@follow
+def logs(lab: str, follow: bool, output: Format) -> None:
+    """What a lab's machine wrote, oldest first."""
+    with connect() as calls:
+        lab_id = labs.find(calls, lab)["id"]
+        lines, told = list(calls.logs(lab_id)), 0
+        if output is Format.JSON and not follow:
+            screen.say_json(lines)
+            return
+        if not lines:
+            screen.tell(f"The machine of {lab_id} has not written anything yet.")
+        while True:
+            for entry in lines[told:]:
+                screen.say(json.dumps(entry) if output is Format.JSON else _log_line(entry))
+            if not follow:
+                return
+            told = len(lines)
+            _pause()
+            lines = list(calls.logs(lab_id))
+
+
+def _pause() -> None:
+    """Ctrl-C is how one ends a --follow: no failure."""
+    try:
+        time.sleep(PAUSE)
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(0) from None
+
+
+def _log_line(entry: "Json") -> str:
+    return f"{screen.paint(screen.clock(entry['at']), 'dim')}  {entry['message']}"
+
+
+def _row(fact: "Json") -> tuple[str, str, str, str]:
+    told = [(name, value) for name, value in (fact["data"] or {}).items() if value not in (None, "", [], {})]
+    return (screen.clock(fact["at"]), fact["name"], " ".join(f"{name}={_short(value)}" for name, value in told), fact["by"])
+
+
+def _short(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
