@@ -1,0 +1,129 @@
+"""The machine's side of the conversation: tells how the lab is, and does what the control plane orders, while people work on.
+
+Keeps true: no order interrupts anybody but the person it takes off the list; a control plane that is away changes nothing here but the
+rhythm of asking; the agent never ends by itself.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aws_research_wizard.host import identity, kernels, load, people, processes, shipping
+from aws_research_wizard.host import orders as wanted
+from aws_research_wizard.host.control_plane import Away, ControlPlane, Refused
+from aws_research_wizard.host.hub_api import HubApi, HubAway
+from aws_research_wizard.host.machine import Machine
+from aws_research_wizard.host.orders import Orders
+from aws_research_wizard.host.steps import CommandFailed
+
+MOST_SECONDS = 60.0
+"""The slowest rhythm while nobody answers: short enough that a returning control plane soon knows of us."""
+
+
+def main(machine: Machine) -> int:
+    """Run until asked to end."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    threading.Thread(target=shipping.ship, args=(machine, stop), name="shipping", daemon=True).start()
+    Agent(machine).run(stop)
+    return 0
+
+
+class Agent:
+    """One agent of one machine."""
+
+    def __init__(self, machine: Machine, door: ControlPlane | None = None, hub: HubApi | None = None) -> None:
+        self.machine = machine
+        self.started = time.time()
+        self.boot_id = os.environ.get("AWR_BOOT_ID", "")
+        self.hub = hub or HubApi(machine)
+        self.door = door or ControlPlane(machine.api_url, machine.execute_api)
+        self.usage = load.Usage(machine.storage, every=10 if machine.local else load.MEASURE_SECONDS)
+
+    def run(self, stop: threading.Event) -> None:
+        """Beat until `stop`: at the ordered rhythm while answered, slower and slower while not."""
+        failures = 0
+        while not stop.is_set():
+            failures = 0 if self.beat() else failures + 1
+            kept = wanted.load(self.machine.state)
+            rhythm = kept.heartbeat_seconds if kept else 30.0
+            stop.wait(min(rhythm * 2 ** min(failures, 6), max(MOST_SECONDS, rhythm)))
+
+    def beat(self) -> bool:
+        """Tell, do what is ordered, tidy up; say whether the control plane answered."""
+        answered = self._try("heartbeat", self._follow)
+        self._try("removed people", self._see_out)
+        self._try("kernels without a server", self._reap)
+        return answered
+
+    def pulse(self) -> dict[str, Any]:
+        """Return how the machine is."""
+        seen = load.now(self.started, self.machine.root)
+        try:
+            servers = self.hub.servers()
+        except HubAway:
+            servers = []
+        return {
+            "boot_id": self.boot_id,
+            "uptime_s": round(seen.uptime_s, 1),
+            "storage_used_bytes": self.usage.bytes(),
+            "cpu": seen.cpu,
+            "memory": seen.memory,
+            "disk": seen.disk,
+            "servers": servers,
+        }
+
+    def _follow(self) -> None:
+        known = identity.load(self.machine.state)
+        self.door.token = known.token if known else ""
+        self.obey(Orders.parse(self.door.heartbeat(self.pulse())))
+
+    def obey(self, orders: Orders) -> None:
+        """Bring the machine to what is wanted: capacity and people are read by the hub itself, kernels are made here."""
+        before = wanted.load(self.machine.state)
+        if before is None or dict(before.raw) != dict(orders.raw):
+            wanted.save(self.machine.state, orders)
+        people.change(self.machine.state, lambda now: people.follow(now, orders.people, time.time()))
+        if before is not None and before.kernels != orders.kernels:
+            self._install(orders)
+
+    def _install(self, orders: Orders) -> None:
+        for kernel in orders.kernels:
+            begun = time.monotonic()
+            try:
+                detail = kernels.install(self.machine, kernel)
+                self.door.step(f"install kernel {kernel.name}", "done", time.monotonic() - begun, detail)
+            except CommandFailed as error:
+                self.door.step(f"install kernel {kernel.name}", "failed", time.monotonic() - begun, error.cause)
+        kernels.retire(self.machine, {kernel.name for kernel in orders.kernels})
+
+    def _see_out(self) -> None:
+        """End the sessions of people who may no longer work here."""
+        listed = people.load(self.machine.state)
+        gone = set(listed.removed) | {person for person in listed.roles if not listed.may_work(person)}
+        if gone:
+            for user in self.hub.users():
+                if user["name"] in gone:
+                    self.hub.forget(user["name"])
+
+    def _reap(self) -> None:
+        marker = self.machine.instance_id
+        if marker:
+            processes.end(lambda: processes.orphaned_kernels(processes.ours(marker)))
+
+    def _try(self, what: str, action: Callable[[], None]) -> bool:
+        """Do `action`; whatever goes wrong is said and survived."""
+        try:
+            action()
+        except (Away, Refused, HubAway) as error:
+            print(f"[agent] {what}: {error}", file=sys.stderr, flush=True)
+            return False
+        except Exception as error:
+            print(f"[agent] {what}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            return False
+        return True

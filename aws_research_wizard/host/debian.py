@@ -1,0 +1,90 @@
+"""How do a pack's system tools (samtools, bwa …) reach its kernels?
+
+On AWS they are installed. On a laptop nothing of the host is changed: packages that the host lacks are downloaded with
+apt's own checks and unpacked into a cache, and the kernel's environment names that place. Where there is no apt, the step says so and
+the lab goes on without these tools.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aws_research_wizard.host import commands
+from aws_research_wizard.host.machine import Machine
+from aws_research_wizard.host.steps import CommandFailed
+
+_INSTALL = re.compile(r"^Inst (\S+)", re.MULTILINE)
+_QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a kernel's environment gains: directories for PATH and for shared libraries, and a word for the step."""
+
+    path: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    detail: str = ""
+    env: dict[str, str] = field(default_factory=dict)
+
+
+def provide(machine: Machine, packages: Sequence[str], log: Path) -> Tools:
+    """Make `packages` usable by kernels."""
+    if not packages:
+        return Tools()
+    if shutil.which("apt-get") is None:
+        return Tools(detail=f"no apt on this system: {', '.join(packages)} left out")
+    if not machine.local:
+        return _install(packages, log)
+    try:
+        return _unpack(machine.cache or machine.opt / "cache", packages, log)
+    except CommandFailed as error:
+        return Tools(detail=f"{', '.join(packages)} left out: {error.cause}")
+
+
+def _install(packages: Sequence[str], log: Path) -> Tools:
+    wait = ["-o", "DPkg::Lock::Timeout=300"]
+    commands.run(["apt-get", *wait, "update", "-q"], log, _QUIET, timeout=300)
+    commands.run(["apt-get", *wait, "install", "-y", "-q", "--no-install-recommends", *packages], log, _QUIET)
+    return Tools(detail=f"{len(packages)} packages installed")
+
+
+def _unpack(cache: Path, packages: Sequence[str], log: Path) -> Tools:
+    missing = _missing(packages, log)
+    if not missing:
+        return Tools(detail="all on this system already")
+    place = cache / "debian" / hashlib.sha256(" ".join(sorted(missing)).encode()).hexdigest()[:20]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            _fetch(place, missing, log)
+    return _tools(place, len(missing))
+
+
+def _missing(packages: Sequence[str], log: Path) -> list[str]:
+    """Ask apt what it would install: the packages and those they depend on that the host lacks."""
+    words = ["apt-get", "--simulate", "-o", "Debug::NoLocking=true", "install", "--no-install-recommends", "-y", *packages]
+    return sorted(_INSTALL.findall(commands.run(words, log, _QUIET, timeout=120)))
+
+
+def _fetch(place: Path, packages: Sequence[str], log: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=place.parent) as beside:
+        debs, tree = Path(beside) / "debs", Path(beside) / "tree"
+        debs.mkdir()
+        commands.run(["sh", "-c", 'cd "$1" && shift && exec apt-get download -q "$@"', "sh", str(debs), *packages], log, _QUIET)
+        for deb in sorted(debs.glob("*.deb")):
+            commands.run(["dpkg", "-x", str(deb), str(tree)], log, _QUIET)
+        os.replace(tree, place)
+
+
+def _tools(place: Path, count: int) -> Tools:
+    programs = tuple(str(folder) for name in ("usr/bin", "bin", "usr/local/bin", "usr/games") if (folder := place / name).is_dir())
+    triplets = [f"{base}/{os.uname().machine}-linux-gnu" for base in ("usr/lib", "lib")]
+    libraries = tuple(str(folder) for name in (*triplets, "usr/lib", "lib") if (folder := place / name).is_dir())
+    return Tools(programs, libraries, f"{count} packages unpacked beside this system")

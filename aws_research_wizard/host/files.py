@@ -1,0 +1,34 @@
+"""How is something written so that a crash leaves either the old or the new, and a secret is never readable by others?"""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+PRIVATE, PUBLIC = 0o600, 0o644
+
+
+def write(path: Path, text: str, mode: int = PUBLIC) -> None:
+    """Replace `path` by `text` at once; the file never exists with wider rights than `mode`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(name).chmod(mode)
+    Path(name).replace(path)
+
+
+def write_json(path: Path, value: Any, mode: int = PRIVATE) -> None:
+    """Replace `path` by `value` as JSON (private unless told otherwise)."""
+    write(path, json.dumps(value, indent=1, sort_keys=True), mode)
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON value of `path`, or None where there is none or it is torn."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None

@@ -1,0 +1,107 @@
+"""How is the hub set up, and is it up? Renders its configuration from templates, makes its secrets once, asks it whether it answers.
+
+Keeps true: configuration is made anew from the orders at every boot, secrets are made once and kept 0600, and nothing secret stands
+in a configuration file, an environment or an argv.
+"""
+
+import json
+import secrets
+import shutil
+import time
+import urllib.error
+import urllib.request
+from http.client import HTTPException
+from importlib.resources import files as resources
+from pathlib import Path
+from string import Template
+
+from aws_research_wizard.host import files
+from aws_research_wizard.host.machine import Machine
+from aws_research_wizard.host.orders import Orders
+
+NO_NATIVE_KERNEL = "--KernelSpecManager.ensure_native_kernel=False"
+"""JupyterLab's own Python is no place to work in: only the pack's kernels are offered."""
+
+
+def configure(machine: Machine, orders: Orders) -> None:
+    """Write everything that the supervisor and the hub read."""
+    hub_dir = machine.state / "hub"
+    for folder in (hub_dir, machine.run / "servers", machine.logs / "servers", machine.etc):
+        folder.mkdir(parents=True, exist_ok=True)
+    hub_dir.chmod(0o700)
+    for name in ("proxy_token", "agent_token"):
+        _secret(hub_dir / name)
+    values = _values(machine, orders)
+    front = _render("supervisord-caddy.conf.template", values) if orders.host else ""
+    files.write(machine.etc / "jupyterhub_config.py", _render("jupyterhub_config.py.template", values))
+    files.write(machine.etc / "supervisord.conf", _render("supervisord.conf.template", {**values, "front": front}))
+    if orders.host:
+        files.write(machine.etc / "Caddyfile", _render("Caddyfile.template", values))
+    shutil.rmtree(machine.hub_env / "share/jupyter/kernels", ignore_errors=True)
+
+
+def address(machine: Machine, orders: Orders) -> str:
+    """Return where people reach the hub: its HTTPS name, or the loopback door that a tunnel leads to."""
+    return f"https://{orders.host}" if orders.host else f"http://127.0.0.1:{machine.ports.hub}"
+
+
+def answers(port: int, timeout: float = 2) -> bool:
+    """Say whether the hub answers at a port."""
+    try:
+        with _DIRECT.open(f"http://127.0.0.1:{port}/hub/api", timeout=timeout) as answer:
+            return "version" in json.loads(answer.read())
+    except (OSError, ValueError, HTTPException):
+        return False
+
+
+def wait(machine: Machine, seconds: float) -> bool:
+    """Wait until the hub answers, itself and then through the proxy as people reach it; False when it has not in time."""
+    end = time.monotonic() + seconds
+    for port in (machine.ports.hub_api, machine.ports.hub):
+        while not answers(port):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.05)
+    return True
+
+
+def _values(machine: Machine, orders: Orders) -> dict[str, str]:
+    python, examples = machine.hub_env / "bin/python", machine.bundle / "domain_packs" / orders.domain / "notebooks"
+    code = {
+        "storage": str(machine.storage),
+        "examples": str(examples) if orders.examples and examples.is_dir() else "",
+        "runtime": str(machine.run / "servers"),
+        "accounts": not machine.local,
+        "singleuser": str(machine.hub_env / "bin/jupyterhub-singleuser"),
+        "arguments": [NO_NATIVE_KERNEL, *(["--allow-root"] if machine.local else [])],
+        "environment": {"JUPYTER_PATH": str(machine.jupyter / "share/jupyter"), "JUPYTER_PREFER_ENV_PATH": "0"},
+        "templates": str(_templates(machine)),
+    }
+    plain = {
+        "lab_id": machine.lab_id,
+        "capacity": str(orders.capacity),
+        "host": orders.host or "",
+        "python": str(python),
+        "caddy": str(machine.hub_env / "bin/caddyserver"),
+        "etc": str(machine.etc),
+        "run": str(machine.run),
+        **{f"port_{name}": str(port) for name, port in vars(machine.ports).items()},
+    }
+    return {**plain, **{name: repr(value) for name, value in code.items()}, "state": str(machine.state), "logs": str(machine.logs)}
+
+
+def _templates(machine: Machine) -> Path:
+    """Return the templates as the hub's environment holds them (this process may run from an archive)."""
+    return machine.hub_env / "lib/python3.11/site-packages/aws_research_wizard/host/templates"
+
+
+def _render(name: str, values: dict[str, str]) -> str:
+    return Template(resources("aws_research_wizard.host").joinpath("templates", name).read_text()).substitute(values)
+
+
+def _secret(path: Path) -> None:
+    if not path.exists():
+        files.write(path, secrets.token_hex(32), files.PRIVATE)
+
+
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -1,0 +1,87 @@
+"""Which kernels does the lab offer? One environment each, made from the pack's lock, registered where Jupyter looks.
+
+Keeps true: a kernel is registered only when its environment is complete; a kernel that is in place is not touched; all are
+registered under one prefix, so a hub and servers that run already see a new one at once.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from aws_research_wizard.host import commands, debian, files
+from aws_research_wizard.host.debian import Tools
+from aws_research_wizard.host.environments import Maker
+from aws_research_wizard.host.machine import Machine
+from aws_research_wizard.host.orders import Kernel
+from aws_research_wizard.host.steps import CommandFailed
+
+
+def install(machine: Machine, kernel: Kernel) -> str:
+    """Put one kernel in place; return how (kept, linked, installed), with a word about its system tools."""
+    maker = INSTALLERS.get(kernel.language)
+    if maker is None:
+        raise CommandFailed(f"{kernel.display_name}: no way yet to install {kernel.language} kernels", [])
+    log = machine.logs / f"kernel-{kernel.name}.log"
+    tools = debian.provide(machine, kernel.system_packages, log)
+    how = maker(machine, kernel, tools, log)
+    return " · ".join(word for word in (how, tools.detail) if word)
+
+
+def registered(machine: Machine) -> list[str]:
+    """Return the names of the kernels that Jupyter finds here."""
+    return sorted(spec.parent.name for spec in _specs(machine).glob("*/kernel.json"))
+
+
+def retire(machine: Machine, wanted: set[str]) -> list[str]:
+    """Take back the registration of kernels that nobody wants any more; running ones go on, environments stay."""
+    gone = [name for name in registered(machine) if name not in wanted]
+    for name in gone:
+        shutil.rmtree(_specs(machine) / name, ignore_errors=True)
+    return gone
+
+
+def _python(machine: Machine, kernel: Kernel, tools: Tools, log: Path) -> str:
+    place, lock = machine.opt / "kernels" / kernel.name, machine.bundle / kernel.lock
+    if not kernel.lock or not lock.is_file():
+        raise CommandFailed(f"{kernel.display_name}: the bundle has no lock {kernel.lock or '(none named)'}", [])
+    how = Maker(machine.uv, machine.python, machine.cache, log).make(place, lock)
+    _register(machine, kernel, place, tools, log)
+    return how
+
+
+def _register(machine: Machine, kernel: Kernel, place: Path, tools: Tools, log: Path) -> None:
+    """Write the kernel's specification beside its place and move it there whole, so that Jupyter never reads half of it."""
+    env = environment(kernel, place, tools)
+    spec = _specs(machine) / kernel.name / "kernel.json"
+    known = files.read_json(spec)
+    if known and known.get("env") == env and known.get("display_name") == kernel.display_name:
+        return
+    beside = machine.run / "specs" / kernel.name
+    shutil.rmtree(beside, ignore_errors=True)
+    words = [str(place / "bin/python"), "-m", "ipykernel", "install", "--prefix", str(beside), "--name", kernel.name]
+    commands.run([*words, "--display-name", kernel.display_name], log)
+    made = beside / "share/jupyter/kernels" / kernel.name
+    written = json.loads((made / "kernel.json").read_text())
+    files.write_json(made / "kernel.json", {**written, "env": env}, files.PUBLIC)
+    shutil.rmtree(spec.parent, ignore_errors=True)
+    spec.parent.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(made, spec.parent)
+
+
+def environment(kernel: Kernel, place: Path, tools: Tools) -> dict[str, str]:
+    """Return the kernel's environment: its own programs first, then the pack's tools, then the system's."""
+    env = dict(kernel.env)
+    env["PATH"] = ":".join((str(place / "bin"), *tools.path, "${PATH}"))
+    env["VIRTUAL_ENV"] = str(place)
+    if tools.libraries:
+        env["LD_LIBRARY_PATH"] = ":".join(tools.libraries)
+    return env
+
+
+def _specs(machine: Machine) -> Path:
+    return machine.jupyter / "share/jupyter/kernels"
+
+
+INSTALLERS: dict[str, Callable[[Machine, Kernel, Tools, Path], str]] = {"python": _python}
+"""How a language's kernels are made; R and Julia join here."""

@@ -1,0 +1,90 @@
+"""What does the control plane want of this machine? Its orders, as values.
+
+Keeps true: orders are kept on disk whole, so the machine serves on (and boots again) while the control plane is away; words it
+does not know are carried, not refused.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aws_research_wizard.host import files
+
+ROLES = ("lead", "member", "viewer")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One kernel to install: where its lock is in the bundle, and what it needs of the system."""
+
+    name: str
+    display_name: str
+    language: str
+    version: str
+    lock: str
+    system_packages: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> "Kernel":
+        """Read one entry of `kernels`."""
+        return cls(
+            name=str(raw["name"]),
+            display_name=str(raw.get("display_name") or raw["name"]),
+            language=str(raw.get("language") or "python").lower(),
+            version=str(raw.get("version") or "3.11"),
+            lock=str(raw.get("lock") or ""),
+            system_packages=tuple(raw.get("system_packages") or ()),
+            env={str(key): str(value) for key, value in (raw.get("env") or {}).items()},
+        )
+
+
+@dataclass(frozen=True)
+class Orders:
+    """The wanted state of the machine. `people` maps e-mail to role in the lab; sizes are GB; `raw` is what was sent."""
+
+    domain: str
+    phase: str
+    capacity: int
+    quota_gb: int
+    owner: str
+    people: Mapping[str, str]
+    kernels: tuple[Kernel, ...]
+    examples: bool
+    host: str | None
+    heartbeat_seconds: float
+    raw: Mapping[str, Any]
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> "Orders":
+        """Read orders as the API gives them."""
+        return cls(
+            domain=str(raw.get("domain") or "base"),
+            phase=str(raw.get("phase") or ""),
+            capacity=int(raw.get("capacity") or 1),
+            quota_gb=int(raw.get("shared_storage_gb") or 0),
+            owner=str(raw.get("owner") or "").lower(),
+            people={str(user["email"]).lower(): str(user["role"]) for user in raw.get("users") or ()},
+            kernels=tuple(Kernel.parse(kernel) for kernel in raw.get("kernels") or ()),
+            examples=bool(raw.get("examples", True)),
+            host=(raw.get("access") or {}).get("host") or None,
+            heartbeat_seconds=float(raw.get("heartbeat_seconds") or 30),
+            raw=raw,
+        )
+
+
+def path(state: Path) -> Path:
+    """Where the last orders are kept."""
+    return state / "orders.json"
+
+
+def load(state: Path) -> Orders | None:
+    """Return the last orders, or None before the first."""
+    raw = files.read_json(path(state))
+    return Orders.parse(raw) if raw else None
+
+
+def save(state: Path, orders: Orders) -> None:
+    """Keep orders for the hub, the agent and the next boot."""
+    files.write_json(path(state), dict(orders.raw))
