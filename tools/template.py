@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -21,7 +22,6 @@ PREFIX = "aws-research-wizard-${Stage}"
 FUNCTION_ARN = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:" + PREFIX
 SERVERLESS = "AWS::Serverless::"
 KEPT_STAGES = ("prod",)
-ALWAYS_DELETED = ("AWS::Logs::LogGroup",)
 
 
 def camel(name: str) -> str:
@@ -46,11 +46,21 @@ def functions(template: Template) -> dict[str, dict[str, Any]]:
 
 def settle(template: Template, stage: str, environment: Mapping[str, str], stories: Mapping[str, dict[str, Any]]) -> Template:
     """All of it: the stage's own values, the workflows' stories, and each role narrowed to its stage."""
+    drop_orphans(template)
     choose_defaults(template, stage, environment)
     widen_environments(template)
     embed_stories(template, stories)
     narrow_policies(template)
     retain(template, stage)
+    return template
+
+
+def drop_orphans(template: Template) -> Template:
+    """What resources.json says of a function that Chalice did not find is told and left out."""
+    orphans = [name for name, one in template["Resources"].items() if "Type" not in one]
+    for name in orphans:
+        print(f"resources.json speaks of {name}, which is no function of app.py", file=sys.stderr)
+        del template["Resources"][name]
     return template
 
 
@@ -140,7 +150,9 @@ def _here(text: str) -> str:
 
 
 def retain(template: Template, stage: str) -> Template:
-    """A kept stage's tables, queues and bucket outlive the stack; of any other stage nothing is left behind."""
+    """A kept stage's tables, queues and bucket outlive the stack; of any other stage nothing is left behind.
+
+    A first attempt that fails leaves nothing in either: its names would block the second."""
     for one in template["Resources"].values():
         if one.get("DeletionPolicy") and stage not in KEPT_STAGES:
             one["DeletionPolicy"] = one["UpdateReplacePolicy"] = "Delete"
