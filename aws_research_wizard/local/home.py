@@ -18,9 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aws_research_wizard.client.errors import WizardError
+
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 LOOPBACK = "127.0.0.1"
+IMAGE_ID = "ami-0deb1a12000000001"
+IMAGE_PARAMETER = "/aws/service/debian/release/12/latest/amd64"
 PREFERRED_PORTS = {"emulator": 4566, "infra": 4567}
 
 
@@ -81,7 +85,7 @@ def choose_ports(wanted: dict[str, int], kept: dict[str, int], free: Callable[[i
     return chosen
 
 
-class Busy(RuntimeError):
+class Busy(WizardError):  # noqa: N818 - named for what happened
     """Another command is changing this local cloud and did not finish in time."""
 
 
@@ -162,6 +166,6 @@ class Home:
                     break
                 except OSError:
                     if time.monotonic() > deadline:
-                        raise Busy(f"another command holds {self.root}; wait for it or end it") from None
+                        raise Busy(f"another command is changing {self.root}", "wait for it, or end it") from None
                     time.sleep(0.1)
             yield

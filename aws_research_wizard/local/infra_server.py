@@ -8,10 +8,10 @@ import logging
 import os
 from pathlib import Path
 
-from aws_research_wizard.local.home import ACCOUNT, LOOPBACK, REGION, Home, write_atomically
+from aws_research_wizard.local.home import ACCOUNT, IMAGE_ID, LOOPBACK, REGION, Home, write_atomically
 
 IMAGE = {
-    "ami_id": "ami-0deb1a12000000001",
+    "ami_id": IMAGE_ID,
     "name": "debian-12-amd64-local",
     "description": "Debian 12 (amd64): on this machine a process with its own folder",
     "owner_id": ACCOUNT,

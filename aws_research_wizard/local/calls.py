@@ -1,0 +1,49 @@
+"""The few HTTP calls the local cloud makes to its own servers, without an SDK: they must start fast and fail plainly."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from aws_research_wizard.client.errors import WizardError
+from aws_research_wizard.local.home import ACCOUNT, REGION
+
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Unreachable(WizardError):  # noqa: N818 - named for what happened
+    """The server did not answer, or refused; the text says which and why."""
+
+
+def _ask(request: urllib.request.Request, timeout: float) -> bytes:
+    try:
+        with _opener.open(request, timeout=timeout) as answer:
+            return bytes(answer.read())
+    except urllib.error.HTTPError as error:
+        raise Unreachable(f"{request.full_url} answered {error.code}: {error.read().decode('utf-8', 'replace')[:500]}") from error
+    except OSError as error:
+        raise Unreachable(f"{request.full_url} does not answer: {error}") from error
+
+
+def get_json(url: str, timeout: float = 5.0) -> dict[str, Any]:
+    """The JSON object at an address of ours."""
+    return dict(json.loads(_ask(urllib.request.Request(url), timeout)))  # noqa: S310 - our own loopback address
+
+
+def post_json(url: str, body: dict[str, Any], timeout: float = 10.0) -> dict[str, Any]:
+    """Send a JSON object to an address of ours."""
+    data = json.dumps(body).encode()
+    return dict(json.loads(_ask(urllib.request.Request(url, data, {"Content-Type": "application/json"}), timeout) or b"{}"))  # noqa: S310
+
+
+def post_aws(endpoint: str, service: str, target: str, body: dict[str, Any], timeout: float = 30.0) -> dict[str, Any]:
+    """A call of an AWS JSON service at the emulator, which reads account and region from the credential's scope."""
+    headers = {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": target,
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=local",
+    }
+    request = urllib.request.Request(endpoint, json.dumps(body).encode(), headers)  # noqa: S310 - our own loopback address
+    return dict(json.loads(_ask(request, timeout) or b"{}"))

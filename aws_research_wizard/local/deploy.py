@@ -1,0 +1,206 @@
+"""How does the package become a running control plane in the emulated cloud?
+
+The very CloudFormation template that goes to AWS is deployed, with its code in a bucket. Nothing is done when the package's
+fingerprint is the one deployed before; an update keeps all data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aws_research_wizard.client.errors import WizardError
+from aws_research_wizard.local.calls import post_json
+from aws_research_wizard.local.home import ACCOUNT, REGION
+
+APP = "aws-research-wizard"
+STAGE = "local"
+PREFIX = f"{APP}-{STAGE}"
+CODE_BUCKET = f"{APP}-code-{ACCOUNT}-{REGION}"
+ARTIFACTS_BUCKET = f"{PREFIX}-artifacts-{ACCOUNT}"
+CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+BROKEN = frozenset({"ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"})
+WARMERS = 6
+
+
+class DeployFailed(WizardError):
+    """The control plane could not be put in place."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A folder that `tools.package` wrote: template, functions, bundle, manifest."""
+
+    folder: Path
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        try:
+            return dict(json.loads((self.folder / "manifest.json").read_text()))
+        except (OSError, ValueError) as error:
+            raise DeployFailed(f"there is no package in {self.folder}", "run: make package STAGE=local") from error
+
+    @property
+    def fingerprint(self) -> str:
+        return str(self.manifest["fingerprint"])
+
+    def template(self, code_key: str) -> dict[str, Any]:
+        """The template with its code in our bucket."""
+        template: dict[str, Any] = json.loads((self.folder / "template.json").read_text())
+        for one in template["Resources"].values():
+            if one["Type"] == "AWS::Serverless::Function":
+                one["Properties"]["CodeUri"] = f"s3://{CODE_BUCKET}/{code_key}"
+        return template
+
+
+def build_package() -> Package:
+    """The package of this checkout, built if it is not current; or the one that ``AWR_PACKAGE`` names."""
+    if named := os.environ.get("AWR_PACKAGE"):
+        return Package(Path(named))
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "tools" / "package.py").exists():
+        raise DeployFailed("the local cloud is started from a checkout of the project", "clone the repository, then: make demo")
+    out = root / "build" / f"package-{STAGE}"
+    command = [sys.executable, "-m", "tools.package", "--stage", STAGE, "--out", str(out)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": ""})
+    if done.returncode:
+        told = (done.stderr or done.stdout).strip().splitlines()
+        raise DeployFailed(f"the package could not be built: {told[-1] if told else done.returncode}", "see it whole: make package STAGE=local")
+    return Package(out)
+
+
+@dataclass(frozen=True)
+class Deployer:
+    """Puts packages into one emulated cloud."""
+
+    emulator: str
+    infra: str
+    progress: Callable[[str], None]
+
+    def client(self, service: str, **options: Any) -> Any:
+        """A client of the emulator."""
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self.emulator,
+            region_name=REGION,
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key="local",  # noqa: S106 - the emulator checks no signature
+            config=Config(retries={"mode": "standard"}, max_pool_connections=WARMERS + 2, **options),
+        )
+
+    def deploy(self, package: Package) -> dict[str, str]:
+        """Create or update the stack; returns its outputs. Raises DeployFailed with what went wrong."""
+        s3, cloudformation = self.client("s3"), self.client("cloudformation")
+        code_key = f"{STAGE}/{package.manifest['files']['deployment.zip']['sha256']}.zip"
+        self._upload(s3, CODE_BUCKET, code_key, package.folder / "deployment.zip")
+        body = json.dumps(package.template(code_key)).encode()
+        s3.put_object(Bucket=CODE_BUCKET, Key=f"{STAGE}/template.json", Body=body)
+        self._make_stack(cloudformation, f"{self.emulator}/{CODE_BUCKET}/{STAGE}/template.json", package)
+        if key := package.manifest.get("bundle_key"):
+            self._upload(s3, ARTIFACTS_BUCKET, key, package.folder / Path(key).name)
+        post_json(f"{self.emulator}/_local/save", {}, timeout=60)
+        return self.outputs(cloudformation)
+
+    def _upload(self, s3: Any, bucket: str, key: str, file: Path) -> None:
+        from botocore.exceptions import ClientError
+
+        try:
+            s3.head_object(Bucket=bucket, Key=key)
+        except ClientError:
+            if bucket not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+                s3.create_bucket(Bucket=bucket)
+            s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes())
+
+    def _make_stack(self, cloudformation: Any, template_url: str, package: Package) -> None:
+        from botocore.exceptions import ClientError
+
+        status = self._status(cloudformation)
+        if status in BROKEN:
+            cloudformation.delete_stack(StackName=PREFIX)
+            self._settle(cloudformation)
+            status = self._status(cloudformation)
+        known = json.loads((package.folder / "template.json").read_text()).get("Parameters", {})
+        wanted = {"BundleKey": package.manifest.get("bundle_key") or "host/none.tar.gz"}
+        asked: dict[str, Any] = {
+            "StackName": PREFIX,
+            "TemplateURL": template_url,
+            "Capabilities": CAPABILITIES,
+            "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in wanted.items() if k in known],
+        }
+        try:
+            cloudformation.update_stack(**asked) if status else cloudformation.create_stack(**asked)
+        except ClientError as error:
+            if "No updates" not in str(error):
+                raise DeployFailed(f"CloudFormation refused the template: {error.response['Error']['Message']}") from error
+        end = self._settle(cloudformation)
+        if end not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+            raise DeployFailed(f"the stack ended {end}: {'; '.join(self._reasons(cloudformation))}", "this is a defect: please report it")
+
+    def _status(self, cloudformation: Any) -> str:
+        from botocore.exceptions import ClientError
+
+        try:
+            status = str(cloudformation.describe_stacks(StackName=PREFIX)["Stacks"][0]["StackStatus"])
+        except ClientError:
+            return ""
+        return "" if status == "DELETE_COMPLETE" else status
+
+    def _settle(self, cloudformation: Any, seconds: float = 180.0) -> str:
+        deadline = time.monotonic() + seconds
+        while (status := self._status(cloudformation)).endswith("_IN_PROGRESS"):
+            if time.monotonic() > deadline:
+                raise DeployFailed(f"the stack is still {status} after {seconds:.0f} s")
+            time.sleep(0.15)
+        return status
+
+    def _reasons(self, cloudformation: Any) -> Iterable[str]:
+        events = cloudformation.describe_stack_events(StackName=PREFIX)["StackEvents"]
+        failed = [one for one in reversed(events) if one["ResourceStatus"].endswith("_FAILED")]
+        return [f"{one['LogicalResourceId']}: {one.get('ResourceStatusReason', '')}" for one in failed][-3:]
+
+    def outputs(self, cloudformation: Any = None) -> dict[str, str]:
+        """The stack's outputs."""
+        found = (cloudformation or self.client("cloudformation")).describe_stacks(StackName=PREFIX)["Stacks"][0]
+        return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
+
+    def functions(self) -> list[str]:
+        """The names of our functions."""
+        pages = self.client("lambda").get_paginator("list_functions").paginate()
+        return sorted(one["FunctionName"] for page in pages for one in page["Functions"] if one["FunctionName"].startswith(PREFIX))
+
+    def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Call one function and wait; DeployFailed carries its error's words."""
+        answer = self.client("lambda", read_timeout=120).invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        said = json.loads(answer["Payload"].read() or b"{}") or {}
+        if answer.get("FunctionError"):
+            raise DeployFailed(f"{function} failed: {said.get('errorType', '')} {said.get('errorMessage', said)}")
+        return dict(said)
+
+    def warm(self, functions: Iterable[str]) -> list[str]:
+        """Start every function's worker, several at a time; returns the words of those that would not start."""
+        with ThreadPoolExecutor(WARMERS) as pool:
+            return [words for words in pool.map(self._warm_one, functions) if words]
+
+    def _warm_one(self, function: str) -> str:
+        try:
+            self.invoke(function, {"warm": True})
+        except WizardError as error:
+            return error.message
+        return ""
+
+
+def api_url(emulator: str, outputs: dict[str, str]) -> str:
+    """Where people reach the API here: the stack's own address names a host that only AWS resolves."""
+    api_id = outputs["ApiUrl"].removeprefix("https://").partition(".")[0]
+    return f"{emulator}/restapis/{api_id}/api/_user_request_"

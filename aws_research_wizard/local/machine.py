@@ -1,0 +1,186 @@
+"""How does a record in EC2 become a running machine? Its user data runs as processes of this computer.
+
+A machine is a folder (``root`` in it stands for ``/``), a few ports that stay the same over its life, and the processes that carry its
+id in their environment. It is started in its own session, so it outlives the runner; it gets no credentials but those of its own
+metadata service. Every shell-script part of its user data runs at each boot, in order, as cloud-init does with ``scripts-user always``.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import email
+import email.policy
+import gzip
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from aws_research_wizard.local import processes
+from aws_research_wizard.local.home import REGION, Home, any_free_port, choose_ports, read_json, write_atomically
+
+PORT_NAMES = ("hub", "hub_api", "proxy_api")
+STOP_GRACE_SECONDS = 20.0
+PASSED_ON = ("LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "TERM")
+PASSED_ON_PREFIXES = ("LC_", "UV_", "PIP_")
+
+
+def scripts(user_data: bytes) -> list[str]:
+    """The shell scripts in user data, in order: every ``text/x-shellscript`` part of a multipart, or the whole if it is a script."""
+    if user_data[:2] == b"\x1f\x8b":
+        user_data = gzip.decompress(user_data)
+    if user_data.startswith(b"#!"):
+        return [user_data.decode()]
+    message = email.message_from_bytes(user_data, policy=email.policy.default)
+    parts = [part for part in message.walk() if part.get_content_type() == "text/x-shellscript"]
+    return [_text(part.get_payload(decode=True)) for part in parts]
+
+
+def _text(payload: object) -> str:
+    return payload.decode() if isinstance(payload, bytes) else str(payload)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every machine of this cloud is told about the outside."""
+
+    home: Home
+    emulator: str
+    infra: str
+
+    def environment(self, instance_id: str, root: Path, ports: Mapping[str, int]) -> dict[str, str]:
+        """The whole environment of a machine's first process; nothing of ours leaks in but what is named here."""
+        outside = {k: v for k, v in os.environ.items() if k in PASSED_ON or k.startswith(PASSED_ON_PREFIXES) or k.lower().endswith("_proxy")}
+        return {
+            **outside,
+            **user_settings(),
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            "HOME": str(root / "root"),
+            "TMPDIR": str(root / "tmp"),
+            processes.MACHINE_MARK: instance_id,
+            "AWR_MACHINE_ROOT": str(root),
+            "AWR_PORTS": json.dumps(dict(ports)),
+            "AWR_EFS_ROOT": str(self.home.efs),
+            "AWR_CACHE": str(self.home.cache),
+            "AWR_PYTHON": sys.executable,
+            "AWR_UV": find_uv(),
+            "UV_CACHE_DIR": uv_cache(),
+            "AWR_EXECUTE_API_ENDPOINT": self.emulator,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.emulator,
+            **{f"AWS_ENDPOINT_URL_{service}": self.infra for service in ("EC2", "IAM", "STS", "EFS")},
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{self.infra}/_imds/{instance_id}",
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_CONFIG_FILE": os.devnull,
+            "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")), "127.0.0.1,localhost"])),
+        }
+
+
+def user_settings() -> dict[str, str]:
+    """Where pip and uv read this person's settings (their package index), since the machine has another home folder."""
+    from platformdirs import user_config_path
+
+    found = {"PIP_CONFIG_FILE": user_config_path("pip") / "pip.conf", "UV_CONFIG_FILE": user_config_path("uv") / "uv.toml"}
+    return {name: str(path) for name, path in found.items() if name not in os.environ and path.exists()}
+
+
+def uv_cache() -> str:
+    """One package cache for all machines: the person's own, so that what was fetched once is linked, not fetched again."""
+    if chosen := os.environ.get("UV_CACHE_DIR"):
+        return chosen
+    from platformdirs import user_cache_path
+
+    base = os.environ.get("XDG_CACHE_HOME")
+    return str(Path(base) / "uv" if base else Path.home() / ".cache" / "uv" if sys.platform != "win32" else user_cache_path("uv"))
+
+
+def find_uv() -> str:
+    """The uv program: beside this Python, else on PATH; ``uv`` when there is none (doctor says so)."""
+    beside = Path(sys.executable).parent / "uv"
+    return str(beside) if beside.exists() else shutil.which("uv") or "uv"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One instance as processes and a folder."""
+
+    instance_id: str
+    around: Surroundings
+
+    @property
+    def folder(self) -> Path:
+        return self.around.home.machine(self.instance_id)
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "machine.json"
+
+    def ports(self) -> dict[str, int]:
+        """The machine's ports: those it had, unless somebody else listens there now."""
+        kept = {str(name): int(port) for name, port in read_json(self.record).get("ports", {}).items()}
+        return choose_ports(dict.fromkeys(PORT_NAMES, any_free_port(self._others())), kept)
+
+    def _others(self) -> set[int]:
+        records = self.around.home.machines.glob("*/machine.json")
+        return {int(port) for record in records if record != self.record for port in read_json(record).get("ports", {}).values()}
+
+    def boot(self, user_data: str) -> None:
+        """Run the user data (base64) as the machine's first process; returns once it is started."""
+        root, ports = self.folder / "root", self.ports()
+        for name in ("root", "tmp"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+        env = self.around.environment(self.instance_id, root, ports)
+        first = processes.launch(["/bin/sh", str(self._boot_script(user_data))], log=self.folder / "console.log", env=env, cwd=root)
+        known = processes.Known.of(psutil.Process(first.pid))
+        fresh = {"ports": ports, "pid": known.pid, "started": known.started, "booted_at": time.time()}
+        write_atomically(self.record, json.dumps(fresh, indent=1))
+
+    def _boot_script(self, user_data: str) -> Path:
+        boot = self.folder / "boot"
+        shutil.rmtree(boot, ignore_errors=True)
+        boot.mkdir(parents=True)
+        calls = []
+        for number, text in enumerate(scripts(base64.b64decode(user_data)), 1):
+            part = boot / f"part-{number:03d}"
+            part.write_text(text)
+            part.chmod(0o700)
+            calls.append(f'"{part}" || echo "user data part {number} ended with $?"\n')
+        script = boot / "run"
+        script.write_text(f'echo "machine {self.instance_id} boots"\n' + "".join(calls) + 'echo "user data has run"\n')
+        return script
+
+    def processes(self) -> list[psutil.Process]:
+        """Every living process of this machine, also those that left its session."""
+        return processes.marked(processes.MACHINE_MARK, self.instance_id)
+
+    def alive(self) -> bool:
+        """Does any process of the machine live? The first one is asked first, since that is cheap."""
+        noted = read_json(self.record)
+        first = processes.Known(int(noted["pid"]), float(noted["started"])) if "pid" in noted else None
+        return (first is not None and first.alive() is not None) or bool(self.processes())
+
+    def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
+        """Ask the first processes to end, wait, then kill all that carry the machine's mark; returns when none is left."""
+        found = self.processes()
+        ids = {one.pid for one in found}
+        for one in found:
+            with contextlib.suppress(psutil.Error):
+                if one.ppid() not in ids:
+                    one.send_signal(signal.SIGTERM)
+        psutil.wait_procs(found, timeout=grace_seconds)
+        while left := self.processes():
+            processes.send(left, signal.SIGKILL)
+            psutil.wait_procs(left, timeout=5)
+
+    def forget(self) -> None:
+        """Remove the machine's folder; shared file systems are elsewhere and stay."""
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,70 @@
+"""How do twenty Lambda workers start quickly from one package? They share one unpacked copy.
+
+The emulator unpacks the package anew for each worker, so that each compiles all of it again. Here the folder a worker is given is a
+link to a copy kept by the package's hash, where Python also keeps what it compiled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import threading
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+_lock = threading.Lock()
+
+
+def shared_copy(archive: Path, cache: Path) -> Path:
+    """The unpacked copy of an archive, made on first use."""
+    with archive.open("rb") as packed:
+        digest = hashlib.file_digest(packed, "sha256").hexdigest()[:16]
+    folder = cache / digest
+    with _lock:
+        if not folder.exists():
+            draft = cache / f"{digest}.{os.getpid()}"
+            shutil.rmtree(draft, ignore_errors=True)
+            with zipfile.ZipFile(archive) as packed_files:
+                packed_files.extractall(draft)  # noqa: S202 - the package we built ourselves
+            draft.rename(folder)
+    return folder
+
+
+def share_code(cache: Path) -> None:
+    """Make the emulator's workers use shared copies; old copies of other packages are left for ``reset``."""
+    from ministack.core import lambda_runtime
+
+    cache.mkdir(parents=True, exist_ok=True)
+
+    class Archive(zipfile.ZipFile):
+        def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
+            target, source = Path(str(path)), Path(str(self.filename))
+            if target.name != "code" or any(target.iterdir()):
+                super().extractall(path, members, pwd)
+                return
+            copy = shared_copy(source, cache)
+            target.rmdir()
+            target.symlink_to(copy, target_is_directory=True)
+            source.unlink()
+
+    lambda_runtime.zipfile = SimpleNamespace(
+        ZipFile=Archive, BadZipFile=zipfile.BadZipFile, LargeFileError=getattr(zipfile, "LargeFileError", zipfile.LargeZipFile)
+    )
+
+
+def hash_code_once() -> None:
+    """Remember the blob of a package already written: the periodic save would else hash every function's code each time."""
+    from ministack.services import lambda_svc
+
+    write, known = lambda_svc._write_code_blob, {}
+
+    def remembered(code: bytes) -> Any:
+        kept = known.get(id(code))
+        if kept is None or kept[0] is not code:
+            known[id(code)] = kept = (code, write(code))
+        return kept[1]
+
+    lambda_svc._write_code_blob = remembered
