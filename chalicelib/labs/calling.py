@@ -1,0 +1,169 @@
+"""What does a lab's machine say, and what is it told? The machine's side door of the API.
+
+A machine is known by its instance role once (`claim`), and then by its own token, of which only the hash is kept. A lost
+answer may be asked for again until the machine has been ready; from then on a second claim is somebody else's.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from chalicelib.kernels import service as kernels
+from chalicelib.labs import naming, store, sts
+from chalicelib.labs.machines import Expect, Heartbeat, Machine, Member
+from chalicelib.labs.provisioning import fact, host_name
+from chalicelib.labs.rules import Lab, Phase, Step
+from chalicelib.packs import service as packs
+from chalicelib.runtime import aws, settings, workflows
+from chalicelib.runtime.errors import Conflict, NotFound, Superseded, Unauthenticated
+from chalicelib.runtime.store import commit
+
+TOKEN = "awm_"  # noqa: S105 - a prefix, not a token
+KEPT_LINES = 30
+BEAT_SECONDS = {"local": 5}
+
+
+# ---- claim ---------------------------------------------------------------------------------------------------------------
+
+
+def claim(lab_id: str, instance_id: str, headers: Mapping[str, str], body: str, now: datetime) -> dict[str, Any]:
+    """A token, the lab's login key and the first orders, for the machine that the journal names and nobody else."""
+    if not naming.is_lab_id(lab_id):
+        raise store.unknown(lab_id)
+    known = settings.current()
+    arn = sts.caller(lab_id, headers, body)
+    wanted = f":assumed-role/{naming.role_name(known.prefix, lab_id)}/{instance_id}"
+    if not arn.endswith(wanted):
+        raise sts.refused("another role or instance signed")
+    lab, machine, people = store.whole(lab_id)
+    if machine is None or machine.instance_id != instance_id:
+        machine = store.machine(lab_id, consistent=True)
+    if machine is None or machine.instance_id != instance_id:
+        raise NotFound("this machine is not (yet) in the lab's journal", "ask again in a moment")
+    token = f"{TOKEN}{lab_id}.{secrets.token_urlsafe(32)}"
+    refused = Conflict("this machine was claimed and has been ready since", "a lost machine is replaced, not claimed again")
+    told = fact("MachineClaimed", lab, now, by=f"machine:{instance_id}", instance_id=instance_id)
+    commit(store.claimed(machine, _digest(token), now, refused), told)
+    return {"token": token, "login_key": base64.b64encode(login_key(lab_id)).decode(), "orders": orders(lab, people)}
+
+
+def machine_of(token: str) -> Machine:
+    """Which machine has this token? Unauthenticated when none."""
+    lab_id, _, secret = token.removeprefix(TOKEN).partition(".")
+    if not token.startswith(TOKEN) or not secret or not naming.is_lab_id(lab_id):
+        raise Unauthenticated("this is not a machine's token")
+    machine = store.machine(lab_id)
+    if machine is None or not hmac.compare_digest(machine.token_hash, _digest(token)):
+        machine = store.machine(lab_id, consistent=True)
+    if machine is None or not hmac.compare_digest(machine.token_hash, _digest(token)):
+        raise Unauthenticated("this machine's token does not count (any more)")
+    return machine
+
+
+def login_key(lab_id: str) -> bytes:
+    """The lab's own key, worked out from the stage's secret and kept nowhere here."""
+    return hmac.new(_stage_secret(settings.current().login_key_secret), lab_id.encode(), hashlib.sha256).digest()
+
+
+@lru_cache(maxsize=1)
+def _stage_secret(name: str) -> bytes:
+    return str(aws.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]).encode()
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+# ---- on the way to ready -------------------------------------------------------------------------------------------------
+
+
+def step(machine: Machine, word: str, state: str, seconds: float | None, detail: str, now: datetime) -> None:
+    """One step of the boot, told to whoever watches."""
+    lab = store.load(machine.lab_id)
+    by = f"machine:{machine.instance_id}"
+    commit(fact("MachineStep", lab, now, by=by, step=word, state=state, seconds=seconds, detail=detail))
+
+
+def ready(machine: Machine, boot_id: str, address: str, steps: Sequence[Step]) -> None:
+    """People can work. Said twice it is heard once; a boot from before the last stop is not heard at all."""
+    if boot_id == machine.past_boot:
+        return
+    where = reached_at(machine.lab_id, address)
+    if (machine.ready_boot, machine.address) != (boot_id, where):
+        commit(store.booted(machine, boot_id, where))
+    lab = store.load(machine.lab_id, consistent=True)
+    _note(lab, replace(lab, steps=tuple(steps), address=where if lab.phase is Phase.READY else lab.address))
+    waiting = store.waiting(machine.lab_id)
+    if waiting and waiting.expect is Expect.READY and waiting.generation == machine.generation == lab.generation:
+        workflows.succeed(waiting.token, {"expect": Expect.READY})
+
+
+def failed(machine: Machine, word: str, cause: str, log_tail: Sequence[str], now: datetime) -> None:
+    """The machine will not become ready: its cause and last words stay with the lab, and the workflow is told."""
+    lab = store.load(machine.lab_id, consistent=True)
+    by, said = f"machine:{machine.instance_id}", f"{word}: {cause}"
+    tail = tuple(line[:300] for line in log_tail[-KEPT_LINES:])
+    told = fact("MachineStep", lab, now, by=by, step=word, state="failed", detail=cause)
+    if not lab.moving or machine.generation != lab.generation:
+        return commit(told)
+    hint = f"its last lines: aws-research-wizard jupyter logs {lab.id}"
+    _note(lab, replace(lab, cause=said, cause_hint=hint, log_tail=tail))
+    commit(told)
+    waiting = store.waiting(machine.lab_id)
+    if waiting and waiting.expect is Expect.READY and waiting.generation == lab.generation:
+        workflows.fail(waiting.token, "MachineFailed", said)
+    return None
+
+
+def _note(lab: Lab, after: Lab) -> None:
+    """Keep what was said with the lab, unless the lab has moved on."""
+    try:
+        commit(store.change(lab, after, store.moved_on(lab)))
+    except Superseded:
+        return
+
+
+def reached_at(lab_id: str, address: str) -> str:
+    """Where people reach the lab: by its name, through the tunnel's near end, or where a machine on this laptop says."""
+    known = settings.current()
+    if known.access_mode == "domain":
+        return f"https://{host_name(lab_id)}"
+    return address.rstrip("/")
+
+
+# ---- heartbeat and orders ------------------------------------------------------------------------------------------------
+
+
+def heartbeat(machine: Machine, beat: Heartbeat) -> dict[str, Any]:
+    """Keep what the machine says of itself; answer with its orders."""
+    commit(store.beat(machine, beat))
+    lab, _, people = store.whole(machine.lab_id)
+    return orders(lab, people)
+
+
+def orders(lab: Lab, people: Sequence[Member]) -> dict[str, Any]:
+    """What the machine shall be now."""
+    known = settings.current()
+    plans = kernels.plan(packs.resolve(lab.domain))
+    return {
+        "lab_id": lab.id,
+        "phase": lab.phase,
+        "domain": lab.domain,
+        "capacity": lab.users,
+        "shared_storage_gb": lab.shared_storage_gb,
+        "owner": lab.owner,
+        "users": [{"email": one.email, "role": one.role} for one in people],
+        "kernels": [asdict(plan) | {"env": dict(plan.env), "resources": dict(plan.resources)} for plan in plans],
+        "examples": lab.examples,
+        "access": {"mode": known.access_mode, "host": host_name(lab.id) if known.access_mode == "domain" else None},
+        "storage": {"file_system_id": lab.file_system_id or None},
+        "heartbeat_seconds": BEAT_SECONDS.get(known.access_mode, 30),
+    }

@@ -1,0 +1,32 @@
+"""News that moves labs on: EC2 says a machine changed, Step Functions says a workflow broke off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalice.app import Blueprint
+
+from chalicelib.labs import reconcile
+from chalicelib.runtime import clock
+from chalicelib.runtime.entries import reaction
+
+bp = Blueprint(__name__)
+
+
+@bp.on_cw_event({"source": ["aws.ec2"], "detail-type": ["EC2 Instance State-change Notification"]}, name="machine_state_changed")
+@reaction(clients=("ec2", "stepfunctions"))
+def machine_state_changed(event: dict[str, Any]) -> None:
+    reconcile.machine_changed(event["detail"]["instance-id"], clock.now())
+
+
+@bp.on_cw_event(
+    {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {"status": ["FAILED", "TIMED_OUT", "ABORTED"]},
+    },
+    name="workflow_ended",
+)
+@reaction
+def workflow_ended(event: dict[str, Any]) -> None:
+    reconcile.workflow_ended(event["detail"]["executionArn"], clock.now())

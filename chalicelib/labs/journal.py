@@ -1,0 +1,84 @@
+"""Which parts of AWS belong to a lab, and what became of each?
+
+Keeps true: a part is written down as PLANNED before it is made; parts are made in `ORDER` and taken down in reverse, so
+that nothing is removed while another part still leans on it; names and tokens are the same whoever works them out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    MACHINE_GROUP = "security-group"
+    STORAGE_GROUP = "storage-security-group"
+    FILE_SYSTEM = "file-system"
+    MOUNT_TARGET = "mount-target"
+    ROLE = "role"
+    PROFILE = "instance-profile"
+    INSTANCE = "instance"
+    RECORD = "dns-record"
+
+
+ORDER = tuple(Kind)
+
+
+class State(StrEnum):
+    PLANNED = "planned"
+    MADE = "made"
+    REMOVED = "removed"
+    KEPT = "kept"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the journal. `token` makes its creation repeatable; `id` is AWS's, known once it is MADE."""
+
+    kind: Kind
+    token: str
+    state: State = State.PLANNED
+    id: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its place in the journal: one line for each part, one for each machine that was tried."""
+        place = f"{ORDER.index(self.kind):03d}#{self.kind}"
+        return f"{place}#{self.token}" if self.kind is Kind.INSTANCE else place
+
+
+@dataclass(frozen=True)
+class Removed:
+    kind: Kind
+    id: str
+    verified_absent: bool
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A part that stays, and what a month of it costs as prices stood on `as_of`."""
+
+    kind: Kind
+    id: str
+    monthly_cost: Decimal
+    currency: str = "USD"
+    as_of: str = ""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a torn down lab leaves a person with: what is gone, seen to be gone, and what is kept at which price a month."""
+
+    removed: tuple[Removed, ...] = field(default=())
+    kept: tuple[Kept, ...] = field(default=())
+
+
+def to_take_down(entries: Iterable[Entry]) -> list[Entry]:
+    """What still stands or may stand, last made first."""
+    open_ones = [entry for entry in entries if entry.state in (State.PLANNED, State.MADE)]
+    return sorted(open_ones, key=lambda entry: entry.key, reverse=True)
+
+
+def machine_token(lab_id: str, generation: int, attempt: int) -> str:
+    """One launch of one instance type: a new type after a refusal needs a new token."""
+    return f"{lab_id}-{generation}-{attempt}"

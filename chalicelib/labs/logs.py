@@ -1,0 +1,32 @@
+"""What did a lab's machine write? Its own stream in the stage's log group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chalicelib.labs.refusals import patiently
+from chalicelib.runtime import aws
+
+
+@dataclass(frozen=True)
+class Line:
+    at: datetime
+    text: str
+
+
+def read(group: str, stream: str, token: str | None, limit: int) -> tuple[tuple[Line, ...], str | None]:
+    """Lines oldest first and the token to go on from; nothing when the stream does not exist (yet)."""
+    more = {"nextToken": token} if token else {}
+    with patiently("ResourceNotFoundException"):
+        page = aws.client("logs").get_log_events(
+            logGroupName=group, logStreamName=stream, startFromHead=True, limit=limit, **more
+        )
+        lines = tuple(Line(_moment(one["timestamp"]), one["message"]) for one in page["events"])
+        ended = not lines or page.get("nextForwardToken") == token
+        return lines, None if ended else page.get("nextForwardToken")
+    return (), None
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,191 @@
+"""Does what the table says of the labs still hold? Called by news from EC2 and Step Functions, and by a timer.
+
+Keeps true: after faults end, every lab in motion comes to rest, a running lab whose machine is gone says so, and no machine
+runs that no lab knows. Each verdict is pure (`rules.judge`); acting on it twice is the same as once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from botocore.exceptions import ClientError
+
+from chalicelib.labs import ec2, rules, store, teardown
+from chalicelib.labs.power import FILES_KEPT, LOST, answer
+from chalicelib.labs.provisioning import fact, patience, point_name
+from chalicelib.labs.rules import MOVING, WORKFLOWS, Command, Execution, Lab, MachineGone, Phase, Remedy
+from chalicelib.runtime import aws, settings, workflows
+from chalicelib.runtime.errors import AppError, MachineFailed, NotFound
+from chalicelib.runtime.log import logger
+from chalicelib.runtime.store import commit
+
+STOPPED_OUTSIDE = "the machine was stopped outside the wizard"
+
+
+@dataclass
+class Sweep:
+    """What a sweep did, for the log."""
+
+    moving: int = 0
+    checked: int = 0
+    orphans: int = 0
+
+
+def sweep(now: datetime) -> Sweep:
+    """Labs in motion whose workflow ended · running labs whose check has come or whose machine died · machines without a lab."""
+    done = Sweep()
+    for lab_id in list(store.ids_moving()):
+        done.moving += _patiently(lab_id, lambda lab: mend(lab, now))
+    machines = ec2.all_machines()
+    dead = {one.lab_id for one in machines if one.lab_id and not one.alive}
+    for lab_id in sorted({*store.ids_to_check(now), *dead}):
+        done.checked += _patiently(lab_id, lambda lab: check(lab, now))
+    done.orphans = _end_orphans(one for one in machines if one.alive)
+    return done
+
+
+def _patiently(lab_id: str, act: Callable[[Lab], None]) -> int:
+    """One lab's trouble must not keep the others from being looked at."""
+    try:
+        act(store.load(lab_id, consistent=True))
+    except NotFound:
+        return 0
+    except (AppError, ClientError):
+        logger().exception("lab could not be reconciled", lab_id=lab_id)
+    return 1
+
+
+# ---- labs in motion ------------------------------------------------------------------------------------------------------
+
+
+def mend(lab: Lab, now: datetime) -> None:
+    """Bring a lab in motion to rest if its workflow does not."""
+    if not lab.moving:
+        return
+    name = WORKFLOWS[lab.phase]
+    verdict = rules.judge(lab, execution(name, lab.execution), now)
+    match verdict.remedy:
+        case Remedy.WAIT:
+            return
+        case Remedy.BEGIN:
+            workflows.start(name, lab.id, lab.generation, lab.correlation_id)
+        case Remedy.RESUME | Remedy.UNDO:
+            again = rules.interrupted(lab, verdict, now, patience())
+            commit(store.change(lab, again, store.moved_on(lab)))
+            if verdict.stop:
+                workflows.stop(settings.current().execution_arn(name, lab.execution), verdict.reason)
+            workflows.start(name, again.id, again.generation, again.correlation_id)
+
+
+def execution(name: str, run: str) -> Execution:
+    """What Step Functions says of one execution."""
+    arn = settings.current().execution_arn(name, run)
+    try:
+        status = aws.client("stepfunctions").describe_execution(executionArn=arn)["status"]
+    except ClientError as error:
+        if aws.error_code(error) == "ExecutionDoesNotExist":
+            return Execution.UNKNOWN
+        raise
+    return Execution.RUNNING if status in ("RUNNING", "PENDING_REDRIVE") else Execution.ENDED
+
+
+def workflow_ended(arn: str, now: datetime) -> None:
+    """An execution failed, timed out or was aborted: if it still was the lab's, bring the lab to rest."""
+    run = arn.rpartition(":")[2]
+    lab_id, _, generation = run.rpartition("-")
+    try:
+        lab = store.load(lab_id, consistent=True)
+    except NotFound:
+        return
+    if lab.moving and str(lab.generation) == generation and not _broke_before(lab):
+        mend(lab, now)
+
+
+def _broke_before(lab: Lab) -> bool:
+    """A workflow that only undoes or carries on is repeated by the timer: at once, a lasting fault would make it spin."""
+    return bool(lab.cause) or lab.phase in (Phase.STOPPING, Phase.DELETING)
+
+
+# ---- labs that run -------------------------------------------------------------------------------------------------------
+
+
+def machine_changed(instance_id: str, now: datetime) -> None:
+    """EC2 said that a machine changed. What it is now counts, not what the news said: news may be late or out of order."""
+    seen = ec2.see(instance_id)
+    if seen is None or not seen.lab_id or seen.stage != settings.current().stage:
+        return
+    try:
+        lab = store.load(seen.lab_id, consistent=True)
+    except NotFound:
+        return
+    if lab.instance_id == instance_id and seen.state == "running" and lab.phase in MOVING:
+        point_name(lab)
+    tell_workflow(lab)
+    if lab.instance_id == instance_id:
+        check(lab, now)
+
+
+def tell_workflow(lab: Lab) -> None:
+    """Answer the workflow that waits on this lab's machine, if what it waits for holds, or never will."""
+    waiting = store.waiting(lab.id)
+    if waiting is None or waiting.generation != lab.generation or not lab.moving:
+        return
+    try:
+        answer(lab, waiting, news=True)
+    except (MachineFailed, MachineGone) as error:
+        workflows.fail(waiting.token, type(error).__name__, error.message)
+
+
+def check(lab: Lab, now: datetime) -> None:
+    """Is the machine of a READY lab still running? If not, say so; if so, look again in a while."""
+    if lab.phase is not Phase.READY:
+        return
+    seen = ec2.see(lab.instance_id)
+    state = seen.state if seen else "terminated"
+    if state in ("shutting-down", "terminated"):
+        teardown.lose(lab, LOST, FILES_KEPT, now)
+    elif state == "stopped":
+        _stopped_outside(lab, now)
+    elif lab.deadline is None or lab.deadline <= now:
+        commit(store.change(lab, replace(lab, deadline=now + patience().check), store.moved_on(lab)))
+
+
+def _stopped_outside(lab: Lab, now: datetime) -> None:
+    parked = rules.settle(lab, Command.PARK, now, patience())
+    parked = replace(parked, cause=STOPPED_OUTSIDE, cause_hint="start it again; its files are kept", address="")
+    commit(store.change(lab, parked, store.moved_on(lab)), fact("LabStopped", lab, now, cause=STOPPED_OUTSIDE))
+
+
+# ---- machines without a lab ----------------------------------------------------------------------------------------------
+
+
+def _end_orphans(machines: Iterable[ec2.Seen]) -> int:
+    """End machines that their lab does not count as its own, now or in a launch under way. One whose lab is not known at all
+    is only reported: after the loss of a table, that would be every machine."""
+    alive = [one for one in machines if one.lab_id]
+    labs = {lab.id: lab for lab in store.many(one.lab_id for one in alive)}
+    for one in alive:
+        if one.lab_id not in labs:
+            logger().error("machine of an unknown lab", instance_id=one.id, lab_id=one.lab_id)
+    orphans = [one.id for one in alive if _is_orphan(one, labs.get(one.lab_id)) and _is_orphan(one, _fresh(one.lab_id))]
+    if orphans:
+        logger().warning("machines that no lab counts as its own are ended", instance_ids=orphans)
+    ec2.terminate(orphans)
+    return len(orphans)
+
+
+def _fresh(lab_id: str) -> Lab | None:
+    try:
+        return store.load(lab_id, consistent=True)
+    except NotFound:
+        return None
+
+
+def _is_orphan(machine: ec2.Seen, lab: Lab | None) -> bool:
+    if lab is None or lab.moving:
+        return False
+    if lab.phase in (Phase.DELETED, Phase.FAILED) and not (lab.phase is Phase.FAILED and lab.opened):
+        return True
+    return machine.id != lab.instance_id

@@ -1,0 +1,33 @@
+"""What may a lab's machine do in the account? Its own log stream, its own bundle, its tunnel, its pack's open data; no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from chalicelib.labs.naming import log_group
+from chalicelib.runtime.settings import Settings
+
+Statement = Mapping[str, object]
+TUNNEL = (
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+)
+
+
+def statements(lab_id: str, known: Settings, open_data: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The IAM statements of one lab's role. Session Manager's channels know no resource to name (their `*`)."""
+    stream = known.arn("logs", f"log-group:{log_group(known.prefix)}:log-stream:{lab_id}")
+    bundle = f"arn:{known.partition}:s3:::{known.artifacts_bucket}/host/*"
+    return (
+        _allow("WriteItsLog", ("logs:CreateLogStream", "logs:PutLogEvents"), stream),
+        _allow("FetchItsBundle", ("s3:GetObject",), bundle),
+        _allow("BeReachedByTunnel", TUNNEL, "*"),
+        *open_data,
+    )
+
+
+def _allow(sid: str, actions: Sequence[str], resource: str) -> Statement:
+    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resource}

@@ -1,0 +1,325 @@
+"""What is a lab, and which step of its life may follow which?
+
+Keeps true: a phase changes only along `TRANSITIONS`; every lab stands in the `due` index under one word that says
+when somebody must look at it again. No clock, no I/O.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import assert_never
+
+from chalicelib.labs.journal import Receipt
+from chalicelib.runtime.errors import Conflict, TaskError
+
+REMEMBERED = timedelta(days=30)
+
+
+class Interrupted(TaskError):  # noqa: N818 - the name a state machine catches
+    """This workflow only exists to undo an earlier one."""
+
+    default_code = "interrupted"
+
+
+class MachineGone(TaskError):  # noqa: N818 - the name a state machine catches
+    """EC2 no longer has the lab's machine; its files are another matter."""
+
+    default_code = "machine_gone"
+
+
+class Phase(StrEnum):
+    PROVISIONING = "PROVISIONING"
+    READY = "READY"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    STARTING = "STARTING"
+    SCALING = "SCALING"
+    DELETING = "DELETING"
+    DELETED = "DELETED"
+    FAILED = "FAILED"
+
+
+class Command(StrEnum):
+    """What people ask (stop, start, scale, delete) and what the workflows report (open, park, fail, close)."""
+
+    STOP = "stop"
+    START = "start"
+    SCALE = "scale"
+    DELETE = "delete"
+    OPEN = "open"
+    PARK = "park"
+    FAIL = "fail"
+    CLOSE = "close"
+
+
+TRANSITIONS: Mapping[tuple[Phase, Command], Phase] = {
+    (Phase.PROVISIONING, Command.OPEN): Phase.READY,
+    (Phase.PROVISIONING, Command.FAIL): Phase.FAILED,
+    (Phase.PROVISIONING, Command.DELETE): Phase.DELETING,
+    (Phase.READY, Command.STOP): Phase.STOPPING,
+    (Phase.READY, Command.PARK): Phase.STOPPED,
+    (Phase.READY, Command.SCALE): Phase.SCALING,
+    (Phase.READY, Command.FAIL): Phase.FAILED,
+    (Phase.READY, Command.DELETE): Phase.DELETING,
+    (Phase.STOPPING, Command.STOP): Phase.STOPPING,
+    (Phase.STOPPING, Command.PARK): Phase.STOPPED,
+    (Phase.STOPPING, Command.FAIL): Phase.FAILED,
+    (Phase.STOPPING, Command.DELETE): Phase.DELETING,
+    (Phase.STOPPED, Command.START): Phase.STARTING,
+    (Phase.STOPPED, Command.SCALE): Phase.STOPPED,
+    (Phase.STOPPED, Command.DELETE): Phase.DELETING,
+    (Phase.STARTING, Command.START): Phase.STARTING,
+    (Phase.STARTING, Command.OPEN): Phase.READY,
+    (Phase.STARTING, Command.PARK): Phase.STOPPED,
+    (Phase.STARTING, Command.FAIL): Phase.FAILED,
+    (Phase.STARTING, Command.DELETE): Phase.DELETING,
+    (Phase.SCALING, Command.OPEN): Phase.READY,
+    (Phase.SCALING, Command.PARK): Phase.STOPPED,
+    (Phase.SCALING, Command.FAIL): Phase.FAILED,
+    (Phase.SCALING, Command.DELETE): Phase.DELETING,
+    (Phase.DELETING, Command.DELETE): Phase.DELETING,
+    (Phase.DELETING, Command.CLOSE): Phase.DELETED,
+    (Phase.FAILED, Command.START): Phase.STARTING,
+    (Phase.FAILED, Command.DELETE): Phase.DELETING,
+}
+
+WORKFLOWS: Mapping[Phase, str] = {
+    Phase.PROVISIONING: "provision_lab",
+    Phase.STOPPING: "stop_lab",
+    Phase.STARTING: "start_lab",
+    Phase.SCALING: "scale_lab",
+    Phase.DELETING: "teardown_lab",
+}
+MOVING = frozenset(WORKFLOWS)
+
+
+def advance(phase: Phase, command: Command) -> Phase:
+    """The phase that follows. Conflict, with what to do instead, when the table has no such line."""
+    following = TRANSITIONS.get((phase, command))
+    if following is None:
+        raise Conflict(f"a lab that is {phase} cannot {command}", advice(phase))
+    return following
+
+
+def advice(phase: Phase) -> str:
+    """What a person can do about a lab in this phase."""
+    match phase:
+        case Phase.PROVISIONING | Phase.STARTING | Phase.SCALING:
+            return "wait until it is READY, or delete it"
+        case Phase.STOPPING:
+            return "wait until it is STOPPED, then start it"
+        case Phase.READY:
+            return "it is running: stop, scale or delete it"
+        case Phase.STOPPED:
+            return "start it first"
+        case Phase.FAILED:
+            return "read its cause, then delete it and deploy a new one"
+        case Phase.DELETING | Phase.DELETED:
+            return "it is gone: deploy a new one"
+        case _:
+            assert_never(phase)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A named part of the way to READY, and how long it took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class KernelName:
+    name: str
+    display_name: str
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab. `users` and `shared_storage_gb` are what it is made for; `generation` grows with every workflow."""
+
+    id: str
+    name: str
+    domain: str
+    phase: Phase
+    owner: str
+    team: str
+    users: int
+    instance_type: str
+    candidates: tuple[str, ...]
+    shared_storage_gb: int
+    generation: int
+    created_at: datetime
+    changed_at: datetime
+    correlation_id: str
+    deadline: datetime | None = None
+    examples: bool = True
+    reserved: bool = True
+    keep_data: bool = True
+    members: int = 0
+    notebooks: int = 0
+    address: str = ""
+    instance_id: str = ""
+    file_system_id: str = ""
+    subnet_id: str = ""
+    ready_at: datetime | None = None
+    cause: str = ""
+    cause_hint: str = ""
+    log_tail: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    kernels: tuple[KernelName, ...] = ()
+    receipt: Receipt | None = None
+
+    @property
+    def moving(self) -> bool:
+        return self.phase in MOVING
+
+    @property
+    def opened(self) -> bool:
+        """Has anybody been able to work in it? From then on its files are somebody's work."""
+        return self.ready_at is not None
+
+    @property
+    def execution(self) -> str:
+        """The name of the workflow execution that moves it now; at most one can ever have it."""
+        return f"{self.id}-{self.generation}"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long each phase may last before somebody looks at it."""
+
+    boot: timedelta
+    stop: timedelta = timedelta(minutes=20)
+    teardown: timedelta = timedelta(minutes=45)
+    check: timedelta = timedelta(hours=1)
+
+
+def command(lab: Lab, word: Command, now: datetime, patience: Patience, correlation_id: str) -> Lab:
+    """The lab after a person's command: next phase, next generation, a clean slate for causes."""
+    phase = advance(lab.phase, word)
+    if word is Command.START and lab.phase is Phase.FAILED and not lab.opened:
+        raise Conflict("this lab was never ready, so there is nothing to start", advice(lab.phase))
+    if phase not in MOVING:
+        return replace(lab, phase=phase, changed_at=now)
+    moved = replace(lab, phase=phase, generation=lab.generation + 1, changed_at=now, correlation_id=correlation_id)
+    return replace(moved, deadline=deadline(phase, now, patience), cause="", cause_hint="", log_tail=())
+
+
+def repeated(lab: Lab, word: Command) -> bool:
+    """Is this command already being carried out? Then the answer is the lab as it stands."""
+    return lab.moving and TRANSITIONS.get((lab.phase, word)) is lab.phase
+
+
+def settle(lab: Lab, word: Command, now: datetime, patience: Patience) -> Lab:
+    """The lab after a workflow reported: at rest, looked at again after a while if it runs."""
+    phase = advance(lab.phase, word)
+    check = now + patience.check if phase is Phase.READY else None
+    return replace(lab, phase=phase, changed_at=now, deadline=check)
+
+
+def deadline(phase: Phase, now: datetime, patience: Patience) -> datetime | None:
+    match phase:
+        case Phase.PROVISIONING | Phase.STARTING:
+            return now + patience.boot + patience.stop
+        case Phase.SCALING:
+            return now + patience.boot + patience.stop * 2
+        case Phase.STOPPING:
+            return now + patience.stop
+        case Phase.DELETING:
+            return now + patience.teardown
+        case Phase.READY:
+            return now + patience.check
+        case Phase.STOPPED | Phase.FAILED | Phase.DELETED:
+            return None
+        case _:
+            assert_never(phase)
+
+
+def due(lab: Lab) -> str:
+    """Its word in the index of what is due: `0#` moving by deadline, `1#` running by next check, `2#` at rest, blank gone."""
+    moment = f"{lab.deadline:%Y-%m-%dT%H:%M:%S}" if lab.deadline else ""
+    if lab.phase is Phase.DELETED:
+        return ""
+    if lab.moving:
+        return f"0#{moment}#{lab.id}"
+    return f"1#{moment}#{lab.id}" if lab.phase is Phase.READY else f"2#{lab.id}"
+
+
+def expires(lab: Lab) -> int | None:
+    """When its record may be forgotten (seconds): a month after it is gone, unless something of it is kept."""
+    if lab.phase is not Phase.DELETED or (lab.receipt and lab.receipt.kept):
+        return None
+    return int((lab.changed_at + REMEMBERED).timestamp())
+
+
+class Execution(StrEnum):
+    """What Step Functions knows about the execution that should move a lab."""
+
+    UNKNOWN = "UNKNOWN"
+    RUNNING = "RUNNING"
+    ENDED = "ENDED"
+
+
+class Remedy(StrEnum):
+    WAIT = "wait"
+    BEGIN = "begin"
+    RESUME = "resume"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What to do about a lab in motion, and why."""
+
+    remedy: Remedy
+    reason: str
+    hint: str = ""
+    stop: bool = field(default=False)
+
+
+def judge(lab: Lab, execution: Execution, now: datetime) -> Verdict:
+    """Is the workflow of a moving lab still at it, and if not, what brings the lab to an end a person understands?"""
+    late = lab.deadline is not None and now > lab.deadline
+    match execution:
+        case Execution.RUNNING if not late:
+            return Verdict(Remedy.WAIT, "its workflow is running")
+        case Execution.RUNNING:
+            return _again(lab, f"{lab.phase.lower()} took too long", stop=True)
+        case Execution.UNKNOWN:
+            return Verdict(Remedy.BEGIN, "its workflow was never started")
+        case Execution.ENDED:
+            return _again(lab, "workflow was interrupted")
+        case _:
+            assert_never(execution)
+
+
+def _again(lab: Lab, reason: str, *, stop: bool = False) -> Verdict:
+    """Stopping and deleting are carried on with; what was to become READY is undone."""
+    if lab.phase in (Phase.STOPPING, Phase.DELETING):
+        return Verdict(Remedy.RESUME, reason, stop=stop)
+    ended = "deploy it again" if lab.phase is Phase.PROVISIONING else "start it again; its files are kept"
+    return Verdict(Remedy.UNDO, lab.cause or reason, lab.cause_hint or ended, stop=stop)
+
+
+def interrupted(lab: Lab, verdict: Verdict, now: datetime, patience: Patience) -> Lab:
+    """The lab under a new workflow, whose first task reads the cause and undoes instead of going on."""
+    again = replace(lab, generation=lab.generation + 1, changed_at=now, deadline=deadline(lab.phase, now, patience))
+    if verdict.remedy is Remedy.UNDO:
+        return replace(again, cause=verdict.reason, cause_hint=verdict.hint)
+    return again
+
+
+HINTS: Mapping[str, str] = {
+    "NoCapacity": "try another instance type, or try later",
+    "PackBroken": "tell whoever maintains this pack",
+    "States.Timeout": "look at its log: aws-research-wizard jupyter logs",
+}
+
+
+def explain(error: str, said: str) -> tuple[str, str]:
+    """What a workflow's error means to a person: cause and hint."""
+    if error == "States.Timeout":
+        return "the machine did not call home in time", HINTS[error]
+    return said or error, HINTS.get(error, "")

@@ -1,0 +1,248 @@
+"""The verbs people use on labs: request, stop, start, scale, delete, look.
+
+Each is one decision, one transaction (lab, fact, reservation, Idempotency-Key) and then the start of a workflow whose name
+anybody can work out again; if the start is lost, the sweep repeats it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from chalicelib.labs import access, logs, naming, rules, store
+from chalicelib.labs.provisioning import fact, patience
+from chalicelib.labs.rules import WORKFLOWS, Command, Lab, Phase
+from chalicelib.limits import rules as prices
+from chalicelib.limits import service as limits
+from chalicelib.packs import rules as pack_rules
+from chalicelib.packs import service as packs
+from chalicelib.people import rules as people
+from chalicelib.people.rules import Action, Principal
+from chalicelib.runtime import settings, workflows
+from chalicelib.runtime.errors import BadInput, Conflict, Forbidden, near_miss
+from chalicelib.runtime.facts import Fact, facts_of
+from chalicelib.runtime.pages import Page, decode, encode
+from chalicelib.runtime.requests import RequestKey, remembered
+from chalicelib.runtime.store import commit
+
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asks a lab to be; None leaves the choice to the pack, or as it is."""
+
+    domain: str = ""
+    users: int | None = None
+    instance_type: str | None = None
+    shared_storage: str | None = None
+    name: str = ""
+    team: str = ""
+    notebook_examples: bool = True
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Who asks, when, and under which keys."""
+
+    who: Principal
+    now: datetime
+    correlation_id: str
+    request_key: RequestKey | None = None
+
+
+class _Taken(Conflict):
+    """Another lab has this id."""
+
+
+# ---- request -------------------------------------------------------------------------------------------------------------
+
+
+def request_lab(wish: Wish, asking: Asking) -> Lab:
+    """A new lab, PROVISIONING. Everything that can be refused is refused before anything is made."""
+    lab = _designed(wish, asking)
+    for attempt in range(TRIES):
+        try:
+            _create(lab, asking)
+            break
+        except _Taken:
+            if attempt == TRIES - 1:
+                raise
+            lab = replace(lab, id=_new_id(lab.domain))
+    workflows.start(WORKFLOWS[lab.phase], lab.id, lab.generation, lab.correlation_id)
+    return lab
+
+
+def _create(lab: Lab, asking: Asking) -> None:
+    told = fact("LabRequested", lab, asking.now, by=asking.who.email, domain=lab.domain, instance_type=lab.instance_type)
+    commit(
+        *remembered(asking.request_key, {"lab_id": lab.id}),
+        store.create(lab, _Taken("no free id was found", "try again")),
+        limits.reserve(lab.team, lab.id, asking.now),
+        told,
+    )
+
+
+def _designed(wish: Wish, asking: Asking) -> Lab:
+    who, now = asking.who, asking.now
+    team = wish.team or who.team
+    decision = people.may(who, Action.DEPLOY_LAB, lab_team=team)
+    if not decision.allowed:
+        raise Forbidden(decision.reason, "ask an admin for the role member")
+    pack = packs.resolve(wish.domain)
+    users = _capacity(wish.users or 1)
+    candidates = _candidates(pack, users, wish.instance_type)
+    return Lab(
+        id=_new_id(wish.domain),
+        name=wish.name,
+        domain=wish.domain,
+        phase=Phase.PROVISIONING,
+        owner=who.email,
+        team=team,
+        users=users,
+        instance_type=candidates[0],
+        candidates=candidates,
+        shared_storage_gb=naming.gigabytes(wish.shared_storage or "100GB"),
+        generation=1,
+        created_at=now,
+        changed_at=now,
+        correlation_id=asking.correlation_id,
+        deadline=rules.deadline(Phase.PROVISIONING, now, patience()),
+        examples=wish.notebook_examples,
+        notebooks=len(pack.examples) if wish.notebook_examples else 0,
+    )
+
+
+def _new_id(domain: str) -> str:
+    letters = "".join(secrets.choice(naming.ALPHABET) for _ in range(naming.ID_LETTERS))
+    return naming.lab_id(domain, letters)
+
+
+def _capacity(users: int) -> int:
+    most = settings.current().max_users_per_lab
+    if not 1 <= users <= most:
+        raise BadInput(f"a lab for {users} users cannot be had", f"ask for 1 to {most}")
+    return users
+
+
+def _candidates(pack: pack_rules.Pack, users: int, wanted: str | None) -> tuple[str, ...]:
+    """Instance types in the order to try them, all of them known and allowed here."""
+    region = settings.current().region
+    if wanted and prices.hourly_price(wanted, region) is None:
+        known = prices.priced_types(region)
+        hint = near_miss(wanted, known) or f"this pack uses {', '.join(pack.instances.types[:4])}"
+        raise BadInput(f"instance type '{wanted[:40]}' is not offered", hint)
+    if wanted:
+        limits.check_family(wanted)
+    allowed = [name for name in pack_rules.instance_for(pack, users, wanted) if _allowed(name)]
+    if not allowed:
+        limits.check_family(pack_rules.instance_for(pack, users, wanted)[0])
+    return tuple(allowed[:4])
+
+
+def _allowed(instance_type: str) -> bool:
+    try:
+        limits.check_family(instance_type)
+    except Forbidden:
+        return False
+    return True
+
+
+# ---- stop · start · scale · delete ---------------------------------------------------------------------------------------
+
+
+def stop_lab(lab_id: str, asking: Asking) -> Lab:
+    return _commanded(lab_id, Command.STOP, "LabStopping", Action.OPERATE_LAB, asking)
+
+
+def start_lab(lab_id: str, asking: Asking) -> Lab:
+    return _commanded(lab_id, Command.START, "LabStarting", Action.OPERATE_LAB, asking)
+
+
+def delete_lab(lab_id: str, asking: Asking, *, keep_data: bool = True) -> Lab:
+    """Take the lab down; files stay unless told otherwise. A workflow under way is stopped, what it made is taken away."""
+    return _commanded(
+        lab_id, Command.DELETE, "LabDeleting", Action.CHANGE_LAB, asking, lambda lab: replace(lab, keep_data=keep_data)
+    )
+
+
+def _commanded(
+    lab_id: str,
+    word: Command,
+    tells: str,
+    action: Action,
+    asking: Asking,
+    also: Callable[[Lab], Lab] = lambda lab: lab,
+) -> Lab:
+    lab = access.find(asking.who, lab_id, action).lab
+    if rules.repeated(lab, word):
+        return lab
+    after = also(rules.command(lab, word, asking.now, patience(), asking.correlation_id))
+    told = fact(tells, after, asking.now, by=asking.who.email, request=asking.correlation_id)
+    commit(*remembered(asking.request_key, {"lab_id": lab.id}), store.change(lab, after), told)
+    if lab.moving:
+        overtaken = settings.current().execution_arn(WORKFLOWS[lab.phase], lab.execution)
+        workflows.stop(overtaken, f"{word} was asked by {asking.who.email}")
+    workflows.start(WORKFLOWS[after.phase], after.id, after.generation, after.correlation_id)
+    return after
+
+
+def scale_lab(lab_id: str, wish: Wish, asking: Asking) -> Lab:
+    """More or fewer users, more storage, another machine. Only another machine needs a restart; a stopped lab stays stopped."""
+    lab = access.find(asking.who, lab_id, Action.CHANGE_LAB).lab
+    wanted = _resized(lab, wish)
+    restart = wanted.instance_type != lab.instance_type and lab.phase is not Phase.STOPPED
+    scaled = rules.command(wanted, Command.SCALE, asking.now, patience(), asking.correlation_id)
+    after = scaled if restart or lab.phase is Phase.STOPPED else replace(wanted, changed_at=asking.now)
+    after = after if restart else replace(after, phase=lab.phase)
+    told = fact(
+        "LabScaling" if restart else "LabScaled",
+        after,
+        asking.now,
+        by=asking.who.email,
+        request=asking.correlation_id,
+        users=after.users,
+        instance_type=after.instance_type,
+        shared_storage_gb=after.shared_storage_gb,
+    )
+    commit(*remembered(asking.request_key, {"lab_id": lab.id}), store.change(lab, after), told)
+    if restart:
+        workflows.start(WORKFLOWS[after.phase], after.id, after.generation, after.correlation_id)
+    return after
+
+
+def _resized(lab: Lab, wish: Wish) -> Lab:
+    """The lab with what was asked for; BadInput when nothing was, or storage would shrink."""
+    if wish.users is None and not wish.instance_type and not wish.shared_storage:
+        raise BadInput("nothing to change was named", "name users, instance_type or shared_storage")
+    changed = lab
+    if wish.users is not None:
+        changed = replace(changed, users=_capacity(wish.users))
+    if wish.shared_storage:
+        changed = replace(changed, shared_storage_gb=naming.gigabytes(wish.shared_storage))
+    if wish.instance_type and wish.instance_type != lab.instance_type:
+        candidates = _candidates(packs.resolve(lab.domain), changed.users, wish.instance_type)
+        changed = replace(changed, instance_type=wish.instance_type, candidates=candidates)
+    return changed
+
+
+# ---- looking -------------------------------------------------------------------------------------------------------------
+
+
+def events_of(who: Principal, lab_id: str, cursor: str | None, limit: int, newest_first: bool = False) -> Page[Fact]:
+    lab = access.find(who, lab_id).lab
+    return facts_of(lab.id, cursor, limit, newest_first)
+
+
+def logs_of(who: Principal, lab_id: str, cursor: str | None, limit: int) -> Page[logs.Line]:
+    """The machine's log; where there is none, the last lines it sent before it failed."""
+    lab = access.find(who, lab_id).lab
+    place = f"logs of {lab.id}"
+    key = decode(cursor, place)
+    token = str(key["token"]) if key else None
+    lines, more = logs.read(naming.log_group(settings.current().prefix), lab.id, token, limit)
+    if not lines and not cursor:
+        lines = tuple(logs.Line(lab.changed_at, line) for line in lab.log_tail)
+    return Page(lines, encode({"token": more}, place) if more else None)

@@ -1,0 +1,420 @@
+"""How is a lab kept in DynamoDB? One partition a lab: the lab, its people, its journal, its machine, the task that waits.
+
+    LAB#<id>   LAB                        the lab                          by_person (owner)   by_due
+               MACHINE                    what its machine said last
+               MEMBER#<email>             somebody who may work in it      by_person
+               JOURNAL#<nnn>#<kind>…      a part of AWS it has, or had
+               WAIT                       the task token that its machine or EC2 will answer
+
+Keeps true: every change names the phase and generation it was decided on, so of two racing ones only the first wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+
+from chalicelib.labs import rules, shapes
+from chalicelib.labs.journal import Entry, Kind, State
+from chalicelib.labs.machines import Expect, Heartbeat, Machine, Member, Waiting
+from chalicelib.labs.rules import Lab, Phase
+from chalicelib.runtime import store
+from chalicelib.runtime.errors import AppError, Conflict, NotFound, Superseded
+from chalicelib.runtime.pages import Page, decode, encode
+from chalicelib.runtime.store import Item, Write, bind
+
+LABS = "labs"
+T = TypeVar("T")
+
+
+class ByPerson(GlobalSecondaryIndex["Row"]):  # type: ignore[no-untyped-call] # pynamodb's __init_subclass__
+    class Meta:
+        index_name = "by_person"
+        projection = KeysOnlyProjection()
+
+    person = UnicodeAttribute(hash_key=True)
+    lab_id = UnicodeAttribute(range_key=True)
+
+
+class ByDue(GlobalSecondaryIndex["Row"]):  # type: ignore[no-untyped-call] # pynamodb's __init_subclass__
+    class Meta:
+        index_name = "by_due"
+        projection = KeysOnlyProjection()
+
+    due_pk = UnicodeAttribute(hash_key=True)
+    due = UnicodeAttribute(range_key=True)
+
+
+class Row(Item):
+    """What both indexes know of an item."""
+
+    person = UnicodeAttribute(null=True)
+    lab_id = UnicodeAttribute(null=True)
+    due_pk = UnicodeAttribute(null=True)
+    due = UnicodeAttribute(null=True)
+    by_person = ByPerson()
+    by_due = ByDue()
+
+
+class LabItem(Item):
+    person = UnicodeAttribute(null=True)
+    lab_id = UnicodeAttribute()
+    due_pk = UnicodeAttribute(null=True)
+    due = UnicodeAttribute(null=True)
+    expires = NumberAttribute(null=True)
+    name = UnicodeAttribute()
+    domain = UnicodeAttribute()
+    phase = UnicodeAttribute()
+    owner = UnicodeAttribute()
+    team = UnicodeAttribute()
+    users = NumberAttribute()
+    instance_type = UnicodeAttribute()
+    candidates = shapes.words()
+    shared_storage_gb = NumberAttribute()
+    generation = NumberAttribute()
+    created_at = shapes.Moment()
+    changed_at = shapes.Moment()
+    correlation_id = UnicodeAttribute()
+    deadline = shapes.Moment(null=True)
+    examples = BooleanAttribute()
+    reserved = BooleanAttribute()
+    keep_data = BooleanAttribute()
+    members = NumberAttribute(null=True)
+    notebooks = NumberAttribute(null=True)
+    address = UnicodeAttribute(null=True)
+    instance_id = UnicodeAttribute(null=True)
+    file_system_id = UnicodeAttribute(null=True)
+    subnet_id = UnicodeAttribute(null=True)
+    ready_at = shapes.Moment(null=True)
+    cause = UnicodeAttribute(null=True)
+    cause_hint = UnicodeAttribute(null=True)
+    log_tail = shapes.words()
+    steps = shapes.steps()
+    kernels = shapes.kernels()
+    receipt = shapes.receipt()
+
+
+class MachineItem(Item):
+    instance_id = UnicodeAttribute()
+    generation = NumberAttribute()
+    token_hash = UnicodeAttribute(null=True)
+    claimed_at = shapes.Moment(null=True)
+    ready_boot = UnicodeAttribute(null=True)
+    past_boot = UnicodeAttribute(null=True)
+    address = UnicodeAttribute(null=True)
+    heartbeat = shapes.heartbeat()
+
+
+class MemberItem(Item):
+    person = UnicodeAttribute()
+    lab_id = UnicodeAttribute()
+    role = UnicodeAttribute()
+    added_at = shapes.Moment()
+
+
+class JournalItem(Item):
+    kind = UnicodeAttribute()
+    token = UnicodeAttribute()
+    state = UnicodeAttribute()
+    id = UnicodeAttribute(null=True)
+
+
+class WaitItem(Item):
+    token = UnicodeAttribute()
+    expect = UnicodeAttribute()
+    generation = NumberAttribute()
+
+
+class Anything(Item):
+    """An item of a lab's partition as the model its sort key names."""
+
+    @classmethod
+    def from_raw_data(cls, data: dict[str, Any]) -> Any:
+        sk = data["sk"]["S"]
+        model: type[Item] = LabItem if sk == "LAB" else MachineItem if sk == "MACHINE" else MemberItem
+        return model.from_raw_data(data)
+
+
+for _model in (Row, Anything, LabItem, MachineItem, MemberItem, JournalItem, WaitItem):
+    bind(_model, LABS)
+
+
+def pk(lab_id: str) -> str:
+    return f"LAB#{lab_id}"
+
+
+# ---- reading -------------------------------------------------------------------------------------------------------------
+
+
+def load(lab_id: str, consistent: bool = False) -> Lab:
+    item = store.fetch(LabItem, pk(lab_id), "LAB", consistent)
+    if item is None:
+        raise unknown(lab_id)
+    return _lab(item)
+
+
+def unknown(lab_id: str) -> NotFound:
+    return NotFound(f"there is no lab '{lab_id[:40]}'", "aws-research-wizard jupyter list")
+
+
+def with_machine(lab_id: str) -> tuple[Lab, Machine | None]:
+    """A lab and its machine in one read: both together stay under 4 KB, half a read unit."""
+    lab, known, _ = _parts(lab_id, "MACHINE")
+    return lab, known
+
+
+def whole(lab_id: str) -> tuple[Lab, Machine | None, tuple[Member, ...]]:
+    """A lab, its machine and its people in one read."""
+    return _parts(lab_id, "MEMBER#~")
+
+
+def _parts(lab_id: str, until: str) -> tuple[Lab, Machine | None, tuple[Member, ...]]:
+    items: list[Any] = list(Anything.query(pk(lab_id), Anything.sk.between("LAB", until)))
+    labs = [_lab(item) for item in items if isinstance(item, LabItem)]
+    if not labs:
+        raise unknown(lab_id)
+    known = [_machine(item) for item in items if isinstance(item, MachineItem)]
+    return labs[0], known[0] if known else None, tuple(_member(item) for item in items if isinstance(item, MemberItem))
+
+
+def many(lab_ids: Iterable[str]) -> list[Lab]:
+    """Labs in the order asked for; those that are gone are left out."""
+    wanted = list(dict.fromkeys(lab_ids))
+    found = {item.lab_id: _lab(item) for item in LabItem.batch_get([(pk(lab_id), "LAB") for lab_id in wanted])}
+    return [found[lab_id] for lab_id in wanted if lab_id in found]
+
+
+def ids_of(person: str, cursor: str | None, limit: int) -> Page[str]:
+    """The labs somebody owns or is a member of."""
+    found = Row.by_person.query(person, limit=limit, page_size=limit, last_evaluated_key=decode(cursor, f"labs of {person}"))
+    ids = tuple(row.lab_id for row in found if row.lab_id)
+    return Page(ids, encode(found.last_evaluated_key, f"labs of {person}"))
+
+
+def ids_of_all(cursor: str | None, limit: int) -> Page[str]:
+    """All labs that are not DELETED, those in motion first."""
+    found = Row.by_due.query(LABS, limit=limit, page_size=limit, last_evaluated_key=decode(cursor, "all labs"))
+    ids = tuple(row.pk.removeprefix("LAB#") for row in found)
+    return Page(ids, encode(found.last_evaluated_key, "all labs"))
+
+
+def ids_moving() -> Iterator[str]:
+    return (row.pk.removeprefix("LAB#") for row in Row.by_due.query(LABS, Row.due.startswith("0#")))
+
+
+def ids_to_check(now: datetime) -> Iterator[str]:
+    """Running labs whose next check has come."""
+    until = f"1#{now:%Y-%m-%dT%H:%M:%S}"
+    return (row.pk.removeprefix("LAB#") for row in Row.by_due.query(LABS, Row.due.between("1#", until)))
+
+
+def journal(lab_id: str) -> tuple[Entry, ...]:
+    found = JournalItem.query(pk(lab_id), JournalItem.sk.startswith("JOURNAL#"), consistent_read=True)
+    return tuple(Entry(Kind(item.kind), item.token, State(item.state), item.id or "") for item in found)
+
+
+def machine(lab_id: str, consistent: bool = False) -> Machine | None:
+    item = store.fetch(MachineItem, pk(lab_id), "MACHINE", consistent)
+    return _machine(item) if item else None
+
+
+def waiting(lab_id: str) -> Waiting | None:
+    item = store.fetch(WaitItem, pk(lab_id), "WAIT", consistent=True)
+    return Waiting(item.token, Expect(item.expect), int(item.generation)) if item else None
+
+
+def member(lab_id: str, email: str) -> Member | None:
+    item = store.fetch(MemberItem, pk(lab_id), f"MEMBER#{email}")
+    return _member(item) if item else None
+
+
+def members(lab_id: str, cursor: str | None = None, limit: int = 50) -> Page[Member]:
+    found = MemberItem.query(
+        pk(lab_id),
+        MemberItem.sk.startswith("MEMBER#"),
+        limit=limit,
+        page_size=limit,
+        last_evaluated_key=decode(cursor, f"people of {lab_id}"),
+    )
+    rows = tuple(_member(item) for item in found)
+    return Page(rows, encode(found.last_evaluated_key, f"people of {lab_id}"))
+
+
+# ---- writing -------------------------------------------------------------------------------------------------------------
+
+
+def create(lab: Lab, refused: AppError) -> Write:
+    item = LabItem(pk(lab.id), "LAB", **{name: value for name, value in _attributes(lab).items() if value is not None})
+    return store.save(item, LabItem.pk.does_not_exist(), refused)
+
+
+def change(before: Lab, after: Lab, refused: AppError | None = None, also: Condition | None = None) -> Write:
+    """What differs, provided the lab is still in the phase and generation it was read in."""
+    old, new = _attributes(before), _attributes(after)
+    actions = [_action(name, value) for name, value in new.items() if value != old[name]]
+    condition = _still(before) if also is None else _still(before) & also
+    refused = refused or Conflict(f"lab {before.id} was changed by another request", "look at it again, then repeat the request")
+    if not actions:
+        return store.check(LabItem, pk(before.id), "LAB", condition, refused)
+    return store.update(LabItem(pk(before.id), "LAB"), actions, condition, refused)
+
+
+def holds(lab: Lab) -> Write:
+    """Refused with Superseded once the lab has moved on."""
+    return store.check(LabItem, pk(lab.id), "LAB", _still(lab), moved_on(lab))
+
+
+def moved_on(lab: Lab) -> Superseded:
+    return Superseded(f"lab {lab.id} has moved on from {lab.phase} {lab.generation}")
+
+
+def count_member(lab: Lab, by: int, most: int) -> Write:
+    """Keep count of a lab's people within its bound."""
+    room = (LabItem.members < most) if by > 0 else (LabItem.members > 0)
+    action = LabItem.members.set(LabItem.members + by)
+    refused = Conflict(f"lab {lab.id} already has {most} people", "remove somebody first", code="limit_reached")
+    return store.update(LabItem(pk(lab.id), "LAB"), [action], (LabItem.phase != Phase.DELETED) & room, refused)
+
+
+def add_member(who: Member, refused: AppError) -> Write:
+    item = MemberItem(pk(who.lab_id), f"MEMBER#{who.email}")
+    item.person, item.lab_id, item.role, item.added_at = who.email, who.lab_id, who.role, who.added_at
+    return store.save(item, MemberItem.pk.does_not_exist(), refused)
+
+
+def change_member(who: Member, refused: AppError) -> Write:
+    item = MemberItem(pk(who.lab_id), f"MEMBER#{who.email}")
+    return store.update(item, [MemberItem.role.set(who.role)], MemberItem.pk.exists(), refused)
+
+
+def drop_member(lab_id: str, email: str, refused: AppError) -> Write:
+    return store.delete(MemberItem(pk(lab_id), f"MEMBER#{email}"), MemberItem.pk.exists(), refused)
+
+
+def plan(lab: Lab, entry: Entry) -> tuple[Write, ...]:
+    """The intent, written before the act, by whoever may still act."""
+    item = JournalItem(pk(lab.id), f"JOURNAL#{entry.key}", kind=entry.kind, token=entry.token, state=State.PLANNED)
+    return holds(lab), store.save(item, JournalItem.pk.does_not_exist(), moved_on(lab))
+
+
+def made(lab: Lab, entry: Entry) -> tuple[Write, ...]:
+    """What the act brought. Superseded: the lab moved on meanwhile, and what was made must be unmade by its maker."""
+    return holds(lab), noted(lab, entry)
+
+
+def mark(lab: Lab, entry: Entry) -> Write:
+    """REMOVED or KEPT, whoever says so."""
+    return store.update(
+        JournalItem(pk(lab.id), f"JOURNAL#{entry.key}"),
+        [JournalItem.state.set(entry.state), JournalItem.id.set(entry.id)],
+        JournalItem.pk.exists(),
+    )
+
+
+def noted(lab: Lab, entry: Entry) -> Write:
+    """A part is MADE, unless somebody took it down in the meantime. Commit it with a write that holds the lab."""
+    item = JournalItem(pk(lab.id), f"JOURNAL#{entry.key}")
+    actions = [JournalItem.state.set(State.MADE), JournalItem.id.set(entry.id)]
+    return store.update(item, actions, JournalItem.state.is_in(State.PLANNED, State.MADE), moved_on(lab))
+
+
+def new_machine(lab: Lab, instance_id: str, refused: AppError) -> Write:
+    """A machine that nobody has claimed yet; refused when this very one is known already."""
+    item = MachineItem(pk(lab.id), "MACHINE", instance_id=instance_id, generation=lab.generation)
+    another = MachineItem.pk.does_not_exist() | (MachineItem.instance_id != instance_id)
+    return store.save(item, another, refused)
+
+
+def expect_boot(known: Machine, generation: int) -> Write:
+    """From now on only a boot of this generation counts as ready; said twice, the second time changes nothing."""
+    actions: list[Action] = [MachineItem.generation.set(generation), MachineItem.ready_boot.remove()]
+    if known.ready_boot:
+        actions.append(MachineItem.past_boot.set(known.ready_boot))
+    item = MachineItem(pk(known.lab_id), "MACHINE")
+    return store.update(item, actions, MachineItem.generation == known.generation)
+
+
+def claimed(known: Machine, token_hash: str, now: datetime, refused: AppError) -> Write:
+    item = MachineItem(pk(known.lab_id), "MACHINE")
+    unready = (MachineItem.instance_id == known.instance_id) & MachineItem.ready_boot.does_not_exist()
+    return store.update(item, [MachineItem.token_hash.set(token_hash), MachineItem.claimed_at.set(now)], unready, refused)
+
+
+def booted(known: Machine, boot_id: str, address: str) -> Write:
+    item = MachineItem(pk(known.lab_id), "MACHINE")
+    same = (MachineItem.token_hash == known.token_hash) & (MachineItem.generation == known.generation)
+    return store.update(item, [MachineItem.ready_boot.set(boot_id), MachineItem.address.set(address)], same)
+
+
+def beat(known: Machine, heard: Heartbeat) -> Write:
+    item = MachineItem(pk(known.lab_id), "MACHINE")
+    return store.update(item, [MachineItem.heartbeat.set(heard)], MachineItem.token_hash == known.token_hash)
+
+
+def wait(lab: Lab, what: Waiting) -> tuple[Write, ...]:
+    return holds(lab), store.save(WaitItem(pk(lab.id), "WAIT", token=what.token, expect=what.expect, generation=what.generation))
+
+
+# ---- items ↔ values ------------------------------------------------------------------------------------------------------
+
+_INTEGERS = ("users", "shared_storage_gb", "generation", "members", "notebooks")
+_FIELDS = tuple(field.name for field in fields(Lab) if field.name != "id")
+_BLANK: dict[str, Any] = {field.name: field.default for field in fields(Lab)}
+
+
+def _attributes(lab: Lab) -> dict[str, Any]:
+    """Every attribute of the lab's item; None where there is nothing to keep."""
+    values: dict[str, Any] = {name: getattr(lab, name) for name in _FIELDS}
+    kept = {name: None if value in ("", (), None) else value for name, value in values.items()}
+    due = rules.due(lab)
+    gone = {"person": None if lab.phase is Phase.DELETED else lab.owner, "due_pk": LABS if due else None, "due": due or None}
+    return kept | gone | {"lab_id": lab.id, "expires": rules.expires(lab)}
+
+
+def _action(name: str, value: Any) -> Action:
+    attribute = getattr(LabItem, name)
+    action: Action = attribute.remove() if value is None else attribute.set(value)
+    return action
+
+
+def _still(lab: Lab) -> Condition:
+    still: Condition = (LabItem.phase == lab.phase) & (LabItem.generation == lab.generation)
+    return still
+
+
+def _lab(item: LabItem) -> Lab:
+    values = {name: getattr(item, name) for name in _FIELDS}
+    values |= {name: int(values[name] or 0) for name in _INTEGERS}
+    filled = {name: _BLANK[name] if value is None else value for name, value in values.items()}
+    return Lab(id=item.lab_id, **filled | {"phase": Phase(item.phase)})
+
+
+def _machine(item: MachineItem) -> Machine:
+    return Machine(
+        lab_id=item.pk.removeprefix("LAB#"),
+        instance_id=item.instance_id,
+        generation=int(item.generation),
+        token_hash=item.token_hash or "",
+        claimed_at=item.claimed_at,
+        ready_boot=item.ready_boot or "",
+        past_boot=item.past_boot or "",
+        address=item.address or "",
+        heartbeat=item.heartbeat,
+    )
+
+
+def _member(item: MemberItem) -> Member:
+    return Member(item.lab_id, item.person, item.role, item.added_at)
+
+
+def forget_parts(lab_id: str) -> None:
+    """Drop everything but the lab's own record (once it is DELETED); twice does no harm."""
+    for sk in [row.sk for row in Row.query(pk(lab_id)) if row.sk != "LAB"]:
+        store.commit(store.delete(Row(pk(lab_id), sk)))
