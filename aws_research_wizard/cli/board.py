@@ -52,7 +52,6 @@ STORY: dict[str, tuple[str, str]] = {
 }
 OPENERS = frozenset({"LabRequested", "LabStopping", "LabStarting", "LabScaling", "LabDeleting"})
 ENDINGS = frozenset({"LabReady", "LabStopped", "LabDeleted", "LabFailed"})
-MACHINE_WORDS = {"kernels": "Kernels installed", "hub": "Hub started", "storage": "Storage mounted", "claim": "Identity claimed"}
 
 
 def chapter(facts: Sequence[Fact]) -> Sequence[Fact]:
@@ -78,7 +77,7 @@ def steps(facts: Sequence[Fact], *, rested: bool = False) -> list[Step]:
         elif name in ("LabFailed", "LabCapacityFallback", "MachineLost"):
             lines[f"{name}{at}"] = _aside(name, data, at)
             doing = "" if name == "LabFailed" else doing
-    ended = rested or told[-1]["name"] in ENDINGS or any(fact["name"] == "LabFailed" for fact in told)
+    ended = rested or any(fact["name"] in ENDINGS for fact in told)
     return _close(list(lines.values())) if ended else _still_running(list(lines.values()), doing, since)
 
 
@@ -90,7 +89,7 @@ def elapsed(facts: Iterable[Fact]) -> float:
 
 def _machine_step(lines: dict[str, Step], data: Mapping[str, Any], at: float) -> None:
     word = str(data.get("step", "step"))
-    key, label = f"machine:{word}", MACHINE_WORDS.get(word, word.replace("_", " ").replace("-", " ").capitalize())
+    key, label = f"machine:{word}", word[:1].upper() + word[1:]
     detail, seconds = str(data.get("detail") or ""), data.get("seconds")
     match data.get("state"):
         case "done":
@@ -126,9 +125,13 @@ def _close(lines: list[Step]) -> list[Step]:
 
 
 def _detail(name: str, data: Mapping[str, Any]) -> str:
-    if name in ("EnvironmentResolved", "MachineLaunched", "LabScaled"):
-        return str(data.get("instance_type") or "")
-    return ""
+    match name:
+        case "EnvironmentResolved":
+            return ", ".join(data.get("kernels") or ())
+        case "MachineLaunched" | "LabScaled":
+            return str(data.get("instance_type") or "")
+        case _:
+            return str(data.get("cause") or "")
 
 
 def _when(fact: Fact) -> datetime:

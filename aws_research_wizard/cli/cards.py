@@ -6,12 +6,12 @@ from aws_research_wizard.cli import screen
 from aws_research_wizard.cli.session import PROGRAM
 
 if TYPE_CHECKING:
-    from aws_research_wizard.client.calls import Json
+    from aws_research_wizard.client.shapes import LabView
 
 HEADS = ("LAB", "NAME", "DOMAIN", "PHASE", "MACHINE", "USERS", "PRICE", "OWNER", "CHANGED")
 
 
-def rows(labs: "list[Json]") -> list[tuple[str, ...]]:
+def rows(labs: "list[LabView]") -> list[tuple[str, ...]]:
     """The cells of `jupyter list`; names are left out by the caller when no lab has one."""
     return [
         (
@@ -29,18 +29,17 @@ def rows(labs: "list[Json]") -> list[tuple[str, ...]]:
     ]
 
 
-def listing(labs: "list[Json]") -> str:
+def listing(labs: "list[LabView]") -> str:
     """The table of labs; columns nobody fills are not shown."""
     cells = rows(labs)
     kept = [i for i in range(len(HEADS)) if any(row[i] for row in cells)]
     return screen.table([HEADS[i] for i in kept], [[row[i] for i in kept] for row in cells])
 
 
-def page(lab: "Json") -> str:
+def page(lab: "LabView") -> str:
     """Everything worth knowing about one lab."""
-    machine, storage = lab["machine"] or {}, lab["storage"] or {}
+    machine, storage = lab["machine"], used(lab)
     price = screen.money(lab["price_per_hour"], "hour while running")
-    used = screen.size(storage.get("used_bytes"))
     steps = lab["steps"] or []
     return screen.block(
         [
@@ -51,8 +50,8 @@ def page(lab: "Json") -> str:
             ("Domain", lab["domain"]),
             ("Kernels", ", ".join(kernel["display_name"] for kernel in lab["kernels"])),
             ("Machine", " · ".join(part for part in (lab["instance_type"], lab["instance_id"], price) if part)),
-            ("Heard", screen.ago(machine.get("last_heartbeat"))),
-            ("Storage", screen.gigabytes(lab["shared_storage_gb"]) + (f", {used} used" if used else "")),
+            ("Heard", screen.ago(machine["last_heartbeat"] if machine else None)),
+            ("Storage", screen.gigabytes(lab["shared_storage_gb"]) + (f", {storage} used" if storage else "")),
             ("People", f"up to {lab['users']}, owner {lab['owner']}, team {lab['team']}"),
             ("Address", lab["address"] or ""),
             ("Boot", " · ".join(f"{step['name']} {screen.span(step['seconds'])}" for step in steps)),
@@ -61,7 +60,12 @@ def page(lab: "Json") -> str:
     )
 
 
-def ready(lab: "Json", took: str = "") -> str:
+def used(lab: "LabView") -> str:
+    """How much the people's files take, as the machine last said; empty when it never did."""
+    return screen.size(lab["storage"]["used_bytes"]) if lab["storage"] else ""
+
+
+def ready(lab: "LabView", took: str = "") -> str:
     """The lab is ready: on what, for how much, with which kernels."""
     price = screen.money(lab["price_per_hour"], "hour")
     kernels = ", ".join(kernel["display_name"] for kernel in lab["kernels"])
@@ -76,7 +80,7 @@ def ready(lab: "Json", took: str = "") -> str:
     )
 
 
-def card(lab: "Json", took: str, url: str, usage: str) -> str:
+def card(lab: "LabView", took: str, url: str, usage: str) -> str:
     """The end of quick-start: ready, the link, the people line. The link stands whole, to be clicked or copied."""
     return "\n".join(
         [
@@ -89,7 +93,7 @@ def card(lab: "Json", took: str, url: str, usage: str) -> str:
     ).replace("\n\n", "\n")
 
 
-def receipt(lab: "Json") -> str:
+def receipt(lab: "LabView") -> str:
     """What a delete removed, and what is kept at which cost."""
     paper = lab["receipt"] or {"removed": [], "kept": []}
     removed, kept = paper["removed"], paper["kept"]

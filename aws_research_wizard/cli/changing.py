@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -10,7 +10,8 @@ from aws_research_wizard.cli import cards, labs, making, screen
 from aws_research_wizard.cli.session import PROGRAM, Format, connect, emit, no_wait
 
 if TYPE_CHECKING:
-    from aws_research_wizard.client.calls import Calls, Json
+    from aws_research_wizard.client.calls import Calls
+    from aws_research_wizard.client.shapes import LabView, ScaleRequest
 
 
 @labs.lab
@@ -48,7 +49,7 @@ def scale(lab: str, no_wait: bool, output: Format, **wish: Any) -> None:
         raise click.UsageError("nothing to change: say --users, --instance-type or --shared-storage", click.get_current_context())
     with connect() as calls:
         found = labs.find(calls, lab)
-        answer = labs.ask(lambda: calls.scale_lab(found["id"], changes), f"scale {found['id']}")
+        answer = labs.ask(lambda: calls.scale_lab(found["id"], cast("ScaleRequest", changes)), f"scale {found['id']}")
         _end(calls, answer, "STOPPED" if found["phase"] == "STOPPED" else "READY", no_wait, output, _scaled)
 
 
@@ -66,7 +67,7 @@ def delete(lab: str, keep_data: bool, yes: bool, no_wait: bool, output: Format) 
         _end(calls, answer, "DELETED", no_wait, output, cards.receipt)
 
 
-def _end(calls: "Calls", lab: "Json", wanted: str, no_wait: bool, output: Format, words: "Callable[[Json], str]") -> None:
+def _end(calls: "Calls", lab: "LabView", wanted: str, no_wait: bool, output: Format, words: "Callable[[LabView], str]") -> None:
     """Wait unless asked not to, then say how the lab is."""
     if no_wait:
         emit(output, lab, lambda: labs.underway(lab))
@@ -75,12 +76,12 @@ def _end(calls: "Calls", lab: "Json", wanted: str, no_wait: bool, output: Format
     emit(output, done, lambda: words(done))
 
 
-def _confirm(lab: "Json", keep_data: bool) -> None:
+def _confirm(lab: "LabView", keep_data: bool) -> None:
     """Files are never deleted unasked: whoever lets them go types the lab's name."""
     if not sys.stdin.isatty():
         context = click.get_current_context()
         raise click.UsageError("nobody is here to be asked: add --yes (and --keep-data to keep the files)", context)
-    used = screen.size((lab["storage"] or {}).get("used_bytes"))
+    used = cards.used(lab)
     if keep_data:
         agreed = click.confirm(f"Delete lab {lab['id']} and keep its files?", err=True)
     else:
@@ -93,15 +94,15 @@ def _confirm(lab: "Json", keep_data: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _stopped(lab: "Json") -> str:
+def _stopped(lab: "LabView") -> str:
     return f"{_tick()} Lab {lab['id']} stopped; files are kept\n  Start   {PROGRAM} jupyter start {lab['id']}"
 
 
-def _started(lab: "Json") -> str:
+def _started(lab: "LabView") -> str:
     return f"{cards.ready(lab)}\n  Open    {PROGRAM} jupyter open {lab['id']}"
 
 
-def _scaled(lab: "Json") -> str:
+def _scaled(lab: "LabView") -> str:
     now = f"{lab['instance_type']}, up to {lab['users']} people, {screen.gigabytes(lab['shared_storage_gb'])}"
     return f"{_tick()} Lab {lab['id']} is {lab['phase']}: {now}"
 

@@ -14,20 +14,21 @@ from urllib.parse import urlsplit, urlunsplit
 from aws_research_wizard.cli import screen
 
 if TYPE_CHECKING:
-    from aws_research_wizard.client.calls import Json
+    from aws_research_wizard.client.shapes import LoginView, TunnelView
 
 TUNNEL_PATIENCE = 20.0
 
 
-def described(link: "Json") -> "Json":
+def described(link: "LoginView") -> dict[str, object]:
     """The link with, in tunnel mode, the command that opens the tunnel."""
-    if not link["tunnel"]:
-        return link
-    port = urlsplit(link["url"]).port or link["tunnel"]["port"]
-    return {**link, "tunnel": {**link["tunnel"], "command": shlex.join(command(link["tunnel"], port))}}
+    tunnel = link["tunnel"]
+    if tunnel is None:
+        return {**link}
+    port = urlsplit(link["url"]).port or tunnel["port"]
+    return {**link, "tunnel": {**tunnel, "command": shlex.join(command(tunnel, port))}}
 
 
-def command(tunnel: "Json", local_port: int) -> list[str]:
+def command(tunnel: "TunnelView", local_port: int) -> list[str]:
     """The AWS CLI's words for forwarding a local port to the lab's hub; nothing of the lab is open to the world."""
     return [
         "aws",
@@ -51,11 +52,11 @@ def browse(url: str, *, wanted: bool) -> None:
         webbrowser.open(url)
 
 
-def through_tunnel(link: "Json", *, browser: bool) -> None:
+def through_tunnel(link: "LoginView", tunnel: "TunnelView", *, browser: bool) -> None:
     """Open the tunnel, then the link; the tunnel lasts until Ctrl-C. Without the AWS CLI's parts, say how to go by hand."""
-    port = _free_port(urlsplit(link["url"]).port or link["tunnel"]["port"])
+    port = _free_port(urlsplit(link["url"]).port or tunnel["port"])
     url = _with_port(link["url"], port)
-    words = command(link["tunnel"], port)
+    words = command(tunnel, port)
     missing = [name for name in ("aws", "session-manager-plugin") if not shutil.which(name)]
     if missing or not browser:
         if missing:

@@ -10,7 +10,8 @@ from aws_research_wizard.cli import board, live, screen
 from aws_research_wizard.cli.session import PROGRAM, Format, impatient
 
 if TYPE_CHECKING:
-    from aws_research_wizard.client.calls import Calls, Json
+    from aws_research_wizard.client.calls import Calls
+    from aws_research_wizard.client.shapes import EventView, LabView
 
 Done = TypeVar("Done")
 LOG_TAIL = 12
@@ -29,7 +30,7 @@ lab = click.argument("lab", metavar="LAB", shell_complete=_complete)
 any_lab = click.argument("lab", metavar="[LAB]", default="", shell_complete=_complete)
 
 
-def find(calls: "Calls", word: str) -> "Json":
+def find(calls: "Calls", word: str) -> "LabView":
     """The lab of that id or name, or of that beginning; the only lab when `word` is empty; else WizardError."""
     from aws_research_wizard.client.errors import NotFound
 
@@ -45,11 +46,11 @@ def find(calls: "Calls", word: str) -> "Json":
     raise _which(labs, fitting, word)
 
 
-def _fitting(labs: "list[Json]", word: str) -> "list[Json]":
+def _fitting(labs: "list[LabView]", word: str) -> "list[LabView]":
     """The labs a word may mean, by the strictest reading that fits any."""
     if not word:
         return labs
-    readings: list[Callable[[Json], bool]] = [
+    readings: list[Callable[[LabView], bool]] = [
         lambda lab: lab["id"] == word,
         lambda lab: lab["name"] == word,
         lambda lab: lab["id"].startswith(word) or (lab["name"] or "").startswith(word),
@@ -57,7 +58,7 @@ def _fitting(labs: "list[Json]", word: str) -> "list[Json]":
     return next((found for reading in readings if (found := [lab for lab in labs if reading(lab)])), [])
 
 
-def _which(labs: "list[Json]", fitting: "list[Json]", word: str) -> Exception:
+def _which(labs: "list[LabView]", fitting: "list[LabView]", word: str) -> Exception:
     from aws_research_wizard.client.errors import WizardError
 
     if not labs:
@@ -78,7 +79,9 @@ def ask(act: Callable[[], Done], doing: str) -> Done:
         raise click.exceptions.Exit(130) from None
 
 
-def wait(calls: "Calls", lab: "Json", wanted: Collection[str], output: Format = Format.TABLE) -> "tuple[Json, tuple[Json, ...]]":
+def wait(
+    calls: "Calls", lab: "LabView", wanted: Collection[str], output: Format = Format.TABLE
+) -> "tuple[LabView, tuple[EventView, ...]]":
     """The lab once it rests in a `wanted` phase, and its facts. Shows the steps; LabFailed if it failed."""
     from aws_research_wizard.client.errors import LabFailed, WizardError
 
@@ -94,11 +97,11 @@ def wait(calls: "Calls", lab: "Json", wanted: Collection[str], output: Format = 
     )
 
 
-def watch(calls: "Calls", lab: "Json", output: Format = Format.TABLE) -> "tuple[Json, tuple[Json, ...]]":
+def watch(calls: "Calls", lab: "LabView", output: Format = Format.TABLE) -> "tuple[LabView, tuple[EventView, ...]]":
     """Follow a lab until it rests, showing its steps; Ctrl-C says that the lab goes on, and how to watch it (exit 130)."""
     from aws_research_wizard.client.watching import follow
 
-    facts: tuple[Json, ...] = ()
+    facts: tuple[EventView, ...] = ()
     try:
         with live.display(quiet=output is Format.JSON) as shown:
             for update in follow(calls, lab["id"], since=lab):
@@ -111,12 +114,12 @@ def watch(calls: "Calls", lab: "Json", output: Format = Format.TABLE) -> "tuple[
     return lab, facts
 
 
-def _after_failure(calls: "Calls", lab: "Json") -> str:
+def _after_failure(calls: "Calls", lab: "LabView") -> str:
     """Shows the machine's last words on stderr; returns what to do."""
     from aws_research_wizard.client.errors import WizardError
 
     try:
-        lines = [entry["message"] for entry in calls.logs(lab["id"])][-LOG_TAIL:]
+        lines = [entry["text"] for entry in calls.logs(lab["id"])][-LOG_TAIL:]
     except WizardError:
         lines = []
     for text in lines:
@@ -124,6 +127,6 @@ def _after_failure(calls: "Calls", lab: "Json") -> str:
     return lab["hint"] or f"{PROGRAM} jupyter logs {lab['id']}"
 
 
-def underway(lab: "Json") -> str:
+def underway(lab: "LabView") -> str:
     """What to say about a lab that is not waited for."""
     return f"Lab {lab['id']} is {lab['phase']}. Watch it: {PROGRAM} jupyter status {lab['id']} --watch"

@@ -2,10 +2,11 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass, replace
-from typing import Any
+from dataclasses import replace
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,15 +14,11 @@ from aws_research_wizard.cli import live, screen
 from aws_research_wizard.cli.board import State, Step
 from aws_research_wizard.cli.session import PROGRAM, Format, command, emit, group
 
+if TYPE_CHECKING:
+    from aws_research_wizard.local.cloud import Status
+
 app = group("The whole cloud on this machine.")
 MISSING = f"pip install 'aws-research-wizard[local]', then {PROGRAM} doctor"
-
-
-def home() -> Any:
-    """The folder of the local cloud (AWR_HOME, or the user's data folder)."""
-    from aws_research_wizard.local.home import Home
-
-    return Home.at()
 
 
 class Told:
@@ -56,8 +53,7 @@ def _progress(output: Format) -> Iterator[Told]:
         told.end()
 
 
-@contextmanager
-def _cloud() -> Iterator[Any]:
+def _cloud() -> ModuleType:
     """The local cloud's own module; what it is missing is said in words."""
     from aws_research_wizard.client.errors import WizardError
 
@@ -65,54 +61,55 @@ def _cloud() -> Iterator[Any]:
         from aws_research_wizard.local import cloud
     except ImportError as error:
         raise WizardError(f"the local cloud is not installed ({error.name or error} is missing)", MISSING) from error
-    yield cloud
+    return cloud
 
 
-def _plain(found: Any) -> dict[str, Any]:
-    if is_dataclass(found) and not isinstance(found, type):
-        return asdict(found)
-    return dict(found) if isinstance(found, Mapping) else {}
+def _state(found: "Status") -> str:
+    if found.healthy:
+        return f"{screen.paint('✔', 'green')} The cloud on this machine is up"
+    if found.problems:
+        return f"{screen.paint('✘', 'red')} The cloud on this machine is half dead; mend it: {PROGRAM} local up"
+    return f"· The cloud on this machine is down; start it: {PROGRAM} local up"
 
 
-def _page(found: Mapping[str, Any]) -> str:
-    """Names and values as they come; a mapping inside becomes lines of its own."""
-    pairs: list[tuple[str, str]] = []
-    for name, value in found.items():
-        inner = value.items() if isinstance(value, Mapping) else None
-        pairs += [(f"{name} {key}", str(one)) for key, one in inner] if inner is not None else [(name, _words(value))]
+def _page(found: "Status") -> str:
+    """Where it is and how it does."""
+    pairs = [
+        ("API", found.api_url),
+        ("Parts", " · ".join(f"{name} {how}" for name, how in found.processes.items())),
+        ("Ports", " · ".join(found.endpoints.values())),
+        ("Machines", " · ".join(f"{name} {state}" for name, state in found.machines.items())),
+        ("Home", found.home),
+        *(("Problem", problem) for problem in found.problems),
+    ]
     return screen.block(pairs)
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 @command(app, "up", "local up")
 def up(output: Format) -> None:
     """Start it, or mend what is half dead; labs are where they were."""
-    with _cloud() as cloud, _progress(output) as progress:
-        found = _plain(cloud.up(home(), progress))
-    emit(output, found, lambda: f"{screen.paint('✔', 'green')} The cloud on this machine is up\n{_page(found)}")
+    with _progress(output) as progress:
+        found = _cloud().up(None, progress)
+    emit(output, found.as_dict(), lambda: f"{_state(found)}\n{_page(found)}")
 
 
 @command(app, "status", "local status")
 def status(output: Format) -> None:
     """Whether it runs, where it listens, and which machines it has."""
-    with _cloud() as cloud:
-        found = _plain(cloud.status(home()))
-    emit(output, found, lambda: _page(found))
+    found = _cloud().status()
+    emit(output, found.as_dict(), lambda: f"{_state(found)}\n{_page(found)}")
+    if found.problems:
+        raise click.exceptions.Exit(1)
 
 
 @command(app, "down", "local down")
 def down(output: Format) -> None:
     """Stop everything; labs, files and people are kept for the next `up`."""
-    with _cloud() as cloud, _progress(output) as progress:
-        found = _plain(cloud.down(home(), progress))
+    with _progress(output) as progress:
+        found = _cloud().down(None, progress)
     emit(
         output,
-        found,
+        found.as_dict(),
         f"{screen.paint('✔', 'green')} The cloud on this machine is down; labs and files are kept\n  Again   {PROGRAM} local up",
     )
 
@@ -127,6 +124,6 @@ def reset(yes: bool, output: Format) -> None:
         if not click.confirm("Forget every lab on this machine with all its files?", err=True):
             screen.tell("Nothing was removed.")
             raise click.exceptions.Exit(1)
-    with _cloud() as cloud, _progress(output) as progress:
-        found = _plain(cloud.reset(home(), progress))
-    emit(output, found, f"{screen.paint('✔', 'green')} Forgotten. A new one: {PROGRAM} local up")
+    with _progress(output) as progress:
+        found = _cloud().reset(None, progress)
+    emit(output, found.as_dict(), f"{screen.paint('✔', 'green')} Forgotten. A new one: {PROGRAM} local up")

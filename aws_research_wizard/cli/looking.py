@@ -10,7 +10,7 @@ from aws_research_wizard.cli import cards, doorway, labs, screen
 from aws_research_wizard.cli.session import PROGRAM, Format, connect, emit
 
 if TYPE_CHECKING:
-    from aws_research_wizard.client.calls import Json
+    from aws_research_wizard.client.shapes import EventView, LineView
 
 PAUSE = 1.5
 NONE_YET = f"No labs yet. Make one: {PROGRAM} jupyter quick-start --domain genomics"
@@ -48,7 +48,7 @@ def open_lab(lab: str, browser: bool, output: Format) -> None:
     if output is Format.JSON:
         screen.say_json(doorway.described(link))
     elif link["tunnel"]:
-        doorway.through_tunnel(link, browser=browser)
+        doorway.through_tunnel(link, link["tunnel"], browser=browser)
     else:
         screen.say(link["url"])
         doorway.browse(link["url"], wanted=browser)
@@ -103,11 +103,11 @@ def _pause() -> None:
         raise click.exceptions.Exit(0) from None
 
 
-def _log_line(entry: "Json") -> str:
-    return f"{screen.paint(screen.clock(entry['at']), 'dim')}  {entry['message']}"
+def _log_line(entry: "LineView") -> str:
+    return f"{screen.paint(screen.clock(entry['at']), 'dim')}  {entry['text']}"
 
 
-def _row(fact: "Json") -> tuple[str, str, str, str]:
+def _row(fact: "EventView") -> tuple[str, str, str, str]:
     told = [(name, value) for name, value in (fact["data"] or {}).items() if value not in (None, "", [], {})]
     return (screen.clock(fact["at"]), fact["name"], " ".join(f"{name}={_short(value)}" for name, value in told), fact["by"])
 

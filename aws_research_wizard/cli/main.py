@@ -109,7 +109,8 @@ def _reading(error: Exception) -> tuple[int, str, str]:
             return 1, f"{error.strerror}{f': {error.filename}' if error.filename else ''}", _more()
         case _:
             said = str(error).strip().splitlines()
-            return 1, f"unexpected {type(error).__name__}{f': {said[0]}' if said else ''}", _more()
+            ours = type(error).__module__.startswith("aws_research_wizard.") and said
+            return 1, said[0] if ours else f"unexpected {type(error).__name__}{f': {said[0]}' if said else ''}", _more()
 
 
 def _misuse(error: click.UsageError) -> str:

@@ -1,7 +1,7 @@
 """How does a lab come to be: `deploy` for those who know what they want, `quick-start` for those who want to work."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -9,7 +9,8 @@ from aws_research_wizard.cli import board, cards, labs, screen
 from aws_research_wizard.cli.session import Format, connect, emit, no_wait
 
 if TYPE_CHECKING:
-    from aws_research_wizard.client.calls import Calls, Json
+    from aws_research_wizard.client.calls import Calls
+    from aws_research_wizard.client.shapes import EventView, LabRequest, LabView
 
 USERS = click.IntRange(1, 200)
 GONE = frozenset({"FAILED", "DELETING", "DELETED"})
@@ -81,11 +82,11 @@ def quick_start(
     screen.say(cards.card(lab, _took(facts), "" if link["tunnel"] else link["url"], usage))
 
 
-def _said(wish: "Json") -> "Json":
-    return {key: value for key, value in wish.items() if value is not None}
+def _said(wish: dict[str, Any]) -> "LabRequest":
+    return cast("LabRequest", {key: value for key, value in wish.items() if value is not None})
 
 
-def _mine(calls: "Calls", domain: str, name: str | None) -> "Json | None":
+def _mine(calls: "Calls", domain: str, name: str | None) -> "LabView | None":
     """My best lab of the domain (and name) that works or can be made to; one that failed or is going is not reused."""
     me = calls.whoami()["email"]
     mine = [lab for lab in calls.labs() if lab["owner"] == me and lab["domain"] == domain and lab["phase"] not in GONE]
@@ -93,7 +94,7 @@ def _mine(calls: "Calls", domain: str, name: str | None) -> "Json | None":
     return max(fit, key=lambda lab: (lab["phase"] == "READY", lab["created_at"]), default=None)
 
 
-def _again(calls: "Calls", lab: "Json", output: Format) -> "Json":
+def _again(calls: "Calls", lab: "LabView", output: Format) -> "LabView":
     """A lab on its way to READY: started if it was stopped, after it stopped if it is stopping."""
     if lab["phase"] == "STOPPING":
         lab, _ = labs.wait(calls, lab, {"STOPPED"}, output)
@@ -102,7 +103,7 @@ def _again(calls: "Calls", lab: "Json", output: Format) -> "Json":
     return lab
 
 
-def _usage(calls: "Calls", lab: "Json") -> str:
+def _usage(calls: "Calls", lab: "LabView") -> str:
     """How many labs the team has; a card without it is better than an error after a success."""
     from aws_research_wizard.client.errors import WizardError
 
@@ -114,5 +115,5 @@ def _usage(calls: "Calls", lab: "Json") -> str:
     return f"{mine['labs']} of {mine['limit']} used by team {mine['team']}" if mine else ""
 
 
-def _took(facts: "tuple[Json, ...]") -> str:
+def _took(facts: "tuple[EventView, ...]") -> str:
     return screen.span(board.elapsed(facts)) if facts else ""

@@ -1,9 +1,14 @@
 """Who may use a lab, and as what?"""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from aws_research_wizard.cli import labs, screen
 from aws_research_wizard.cli.session import Format, command, connect, emit, group
+
+if TYPE_CHECKING:
+    from aws_research_wizard.client.shapes import LabRole
 
 ROLES = click.Choice(["lead", "member", "viewer"])
 users = group("Who may use a lab: add, remove, list, change roles.")
@@ -14,7 +19,7 @@ email = click.argument("email", metavar="EMAIL")
 @labs.lab
 @email
 @click.option("--role", type=ROLES, default="member", show_default=True, help="What they may do.")
-def add(lab: str, email: str, role: str, output: Format) -> None:
+def add(lab: str, email: str, role: "LabRole", output: Format) -> None:
     """Let a person in; within seconds they can sign in."""
     with connect() as calls:
         found = labs.find(calls, lab)
@@ -43,7 +48,7 @@ def list_users(lab: str, output: Format) -> None:
     """The people of a lab."""
     with connect() as calls:
         people = list(calls.users(labs.find(calls, lab)["id"]))
-    rows = [(one["email"], one["role"], screen.ago(one["added_at"])) for one in people]
+    rows = [(one["email"], one["role"] + (", owner" if one["owner"] else ""), screen.ago(one["added_at"])) for one in people]
     emit(output, people, lambda: screen.table(("EMAIL", "ROLE", "ADDED"), rows))
 
 
@@ -51,7 +56,7 @@ def list_users(lab: str, output: Format) -> None:
 @labs.lab
 @email
 @click.argument("role", type=ROLES)
-def change_role(lab: str, email: str, role: str, output: Format) -> None:
+def change_role(lab: str, email: str, role: "LabRole", output: Format) -> None:
     """Change what a person may do in a lab."""
     with connect() as calls:
         found = labs.find(calls, lab)

@@ -8,7 +8,7 @@ from aws_research_wizard.cli import screen
 from aws_research_wizard.cli.session import PROGRAM, Format, command, connect, emit, group
 
 if TYPE_CHECKING:
-    from aws_research_wizard.client.calls import Json
+    from aws_research_wizard.client.shapes import PackKernel, PackView
 
 app = group("Domains a lab can be made for: kernels, notebooks, data.")
 
@@ -31,7 +31,7 @@ def show(pack: str, output: Format) -> None:
     emit(output, found, lambda: _page(found))
 
 
-def _page(pack: "Json") -> str:
+def _page(pack: "PackView") -> str:
     return screen.block(
         [
             ("Pack", pack["name"]),
@@ -49,7 +49,7 @@ def _page(pack: "Json") -> str:
     )
 
 
-def _kernel(kernel: "Json") -> str:
+def _kernel(kernel: "PackKernel") -> str:
     tools = [*kernel["packages"], *kernel["system"]]
     asked = ", on request" if kernel["on_request"] else ""
     return f"{kernel['display_name']}{asked}: {', '.join(tools[:8])}{f' and {len(tools) - 8} more' if len(tools) > 8 else ''}"

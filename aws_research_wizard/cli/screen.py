@@ -106,17 +106,22 @@ def ago(moment: str | None, now: datetime | None = None) -> str:
     """How long since an ISO moment; empty for none."""
     if not moment:
         return ""
-    passed = ((now or datetime.now(UTC)) - datetime.fromisoformat(moment)).total_seconds()
+    passed = ((now or today()) - datetime.fromisoformat(moment)).total_seconds()
     for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
         if passed >= unit * (1 if unit > 60 else 1.5):
             return f"{passed / unit:.0f} {name} ago"
     return f"{max(passed, 0):.0f} s ago"
 
 
+def today() -> datetime:
+    """The present moment; the one place that asks."""
+    return datetime.now(UTC)
+
+
 def clock(moment: str) -> str:
     """An ISO moment as the local time of day, with the date when it is not today."""
     then = datetime.fromisoformat(moment).astimezone()
-    return then.strftime("%H:%M:%S" if then.date() == datetime.now(UTC).astimezone().date() else "%Y-%m-%d %H:%M:%S")
+    return then.strftime("%H:%M:%S" if then.date() == today().astimezone().date() else "%Y-%m-%d %H:%M:%S")
 
 
 def money(price: Mapping[str, Any] | None, per: str = "") -> str:

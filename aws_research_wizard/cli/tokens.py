@@ -1,9 +1,14 @@
 """Which tokens open the door for me, and how do I make or revoke one?"""
 
+from typing import TYPE_CHECKING, cast
+
 import click
 
 from aws_research_wizard.cli import labs, screen
 from aws_research_wizard.cli.session import PROGRAM, Format, command, connect, emit, group
+
+if TYPE_CHECKING:
+    from aws_research_wizard.client.shapes import Scope, TokenRequest
 
 app = group("Your access tokens: create, list, revoke.")
 HEADS = ("ID", "LABEL", "SCOPES", "MADE", "EXPIRES")
@@ -15,7 +20,9 @@ HEADS = ("ID", "LABEL", "SCOPES", "MADE", "EXPIRES")
 @click.option("--days", type=click.IntRange(1, 365), default=90, show_default=True, metavar="N", help="How long it is valid.")
 def create(label: str, scopes: tuple[str, ...], days: int, output: Format) -> None:
     """A new token. It is shown once; only its hash is kept."""
-    wish = {"label": label, "expires_in_days": days} | ({"scopes": list(scopes)} if scopes else {})
+    wish: TokenRequest = {"label": label, "expires_in_days": days}
+    if scopes:
+        wish["scopes"] = [cast("Scope", word) for word in scopes]
     from aws_research_wizard.client.errors import WizardError
 
     with connect() as calls:

@@ -4,9 +4,11 @@ The dictionaries have the shapes of `shapes.py` (TypedDicts generated from opena
 every key and no run pays for it: the command line stands on this class, and `Client` puts models on top of it.
 """
 
+# mypy: disable-error-code="no-any-return"
+# (JSON off the wire is Any; the shapes say what it is, and a test holds them to the API's own document)
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -15,7 +17,8 @@ from aws_research_wizard.client.wire import Wire
 if TYPE_CHECKING:
     import httpx
 
-Json = dict[str, Any]
+    from aws_research_wizard.client import shapes
+
 PAGE = 100
 
 
@@ -33,23 +36,23 @@ class Calls:
 
     # who am I
 
-    def health(self) -> Json:
+    def health(self) -> shapes.Health:
         """Whether the control plane answers; needs no token."""
         return self._get("/health")
 
-    def whoami(self) -> Json:
+    def whoami(self) -> shapes.Whoami:
         """The person behind the token: email, role, teams, scopes."""
         return self._get("/whoami")
 
-    def limits(self) -> Json:
+    def limits(self) -> shapes.LimitsView:
         """What my teams use and may use."""
         return self._get("/limits")
 
-    def tokens(self) -> Iterator[Json]:
+    def tokens(self) -> Iterator[shapes.TokenView]:
         """My tokens, without their secrets."""
         return self._pages("/tokens")
 
-    def create_token(self, request: Json, key: str = "") -> Json:
+    def create_token(self, request: shapes.TokenRequest, key: str = "") -> shapes.TokenMade:
         """A new token; its secret is in this answer and never again."""
         return self._send("POST", "/tokens", request, key=key)
 
@@ -59,61 +62,61 @@ class Calls:
 
     # labs
 
-    def labs(self) -> Iterator[Json]:
+    def labs(self) -> Iterator[shapes.LabView]:
         """The labs I may see, page by page as they are asked for."""
         return self._pages("/labs")
 
-    def lab(self, lab_id: str) -> Json:
+    def lab(self, lab_id: str) -> shapes.LabView:
         """One lab as it is now."""
         return self._get(_lab(lab_id))
 
-    def create_lab(self, request: Json, key: str = "") -> Json:
+    def create_lab(self, request: shapes.LabRequest, key: str = "") -> shapes.LabView:
         """Ask for a lab; the answer is the lab, PROVISIONING."""
         return self._send("POST", "/labs", request, key=key)
 
-    def delete_lab(self, lab_id: str, *, keep_data: bool = True, key: str = "") -> Json:
+    def delete_lab(self, lab_id: str, *, keep_data: bool = True, key: str = "") -> shapes.LabView:
         """Take a lab down; its files stay unless `keep_data` is False."""
         return self._send("DELETE", _lab(lab_id), query={"data": "keep" if keep_data else "delete"}, key=key)
 
-    def stop_lab(self, lab_id: str, key: str = "") -> Json:
+    def stop_lab(self, lab_id: str, key: str = "") -> shapes.LabView:
         """Stop the machine; files stay."""
         return self._send("POST", _lab(lab_id, "stop"), key=key)
 
-    def start_lab(self, lab_id: str, key: str = "") -> Json:
+    def start_lab(self, lab_id: str, key: str = "") -> shapes.LabView:
         """Start a stopped lab."""
         return self._send("POST", _lab(lab_id, "start"), key=key)
 
-    def scale_lab(self, lab_id: str, changes: Json, key: str = "") -> Json:
+    def scale_lab(self, lab_id: str, changes: shapes.ScaleRequest, key: str = "") -> shapes.LabView:
         """Change users, instance type or storage."""
         return self._send("POST", _lab(lab_id, "scale"), changes, key=key)
 
-    def login(self, lab_id: str) -> Json:
+    def login(self, lab_id: str) -> shapes.LoginView:
         """A link into the hub for me: single use, two minutes."""
         return self._send("POST", _lab(lab_id, "login"))
 
-    def events(self, lab_id: str) -> Iterator[Json]:
-        """The lab's facts, oldest first."""
+    def events(self, lab_id: str) -> Iterator[shapes.EventView]:
+        """What happened to the lab, oldest first."""
         return self._pages(_lab(lab_id, "events"), {"limit": PAGE})
 
-    def events_page(self, lab_id: str, cursor: str | None = None) -> Json:
+    def events_page(self, lab_id: str, cursor: str | None = None) -> shapes.EventList:
         """One page of the lab's facts and the cursor to the next; `watch` follows with it."""
         return self._get(_lab(lab_id, "events"), {"limit": PAGE, "cursor": cursor})
 
-    def logs(self, lab_id: str) -> Iterator[Json]:
+    def logs(self, lab_id: str) -> Iterator[shapes.LineView]:
         """The lab machine's log lines, oldest first."""
         return self._pages(_lab(lab_id, "logs"))
 
     # people of a lab
 
-    def users(self, lab_id: str) -> Iterator[Json]:
+    def users(self, lab_id: str) -> Iterator[shapes.UserView]:
         """Who may use the lab."""
         return self._pages(_lab(lab_id, "users"))
 
-    def add_user(self, lab_id: str, email: str, role: str, key: str = "") -> Json:
+    def add_user(self, lab_id: str, email: str, role: shapes.LabRole, key: str = "") -> shapes.UserView:
         """Let a person in."""
         return self._send("POST", _lab(lab_id, "users"), {"email": email, "role": role}, key=key)
 
-    def set_user_role(self, lab_id: str, email: str, role: str, key: str = "") -> Json:
+    def set_user_role(self, lab_id: str, email: str, role: shapes.LabRole, key: str = "") -> shapes.UserView:
         """Change what a person may do in the lab."""
         return self._send("PUT", _lab(lab_id, "users", email), {"role": role}, key=key)
 
@@ -123,23 +126,31 @@ class Calls:
 
     # packs
 
-    def packs(self) -> Iterator[Json]:
+    def packs(self) -> Iterator[shapes.PackSummaryView]:
         """The domains a lab can be made for."""
         return self._pages("/packs")
 
-    def pack(self, name: str, *, resolved: bool = False) -> Json:
+    def pack(self, name: str, *, resolved: bool = False) -> shapes.PackView:
         """One pack, as written or with everything it extends."""
         return self._get(f"/packs/{_part(name)}", {"resolved": "true" if resolved else None})
 
-    def _get(self, path: str, query: Json | None = None) -> Json:
-        answer: Json = self.wire.get(path, query)
-        return answer
+    # people of the stage (for administrators)
 
-    def _send(self, method: str, path: str, body: Json | None = None, *, query: Json | None = None, key: str = "") -> Json:
-        answer: Json = self.wire.send(method, path, body, query, key)
-        return answer
+    def people(self) -> Iterator[shapes.PersonView]:
+        """Who may use this control plane."""
+        return self._pages("/people")
 
-    def _pages(self, path: str, query: Json | None = None) -> Iterator[Json]:
+    def put_person(self, person: shapes.PersonRequest, key: str = "") -> shapes.PersonView:
+        """Add a person, or change their role and teams."""
+        return self._send("PUT", "/people", person, key=key)
+
+    def _get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
+        return self.wire.get(path, query)
+
+    def _send(self, method: str, path: str, body: Any = None, *, query: Mapping[str, Any] | None = None, key: str = "") -> Any:
+        return self.wire.send(method, path, body, query, key)
+
+    def _pages(self, path: str, query: Mapping[str, Any] | None = None) -> Iterator[Any]:
         cursor: str | None = None
         while True:
             page = self._get(path, {**(query or {}), "cursor": cursor})

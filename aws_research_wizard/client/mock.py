@@ -49,9 +49,9 @@ STORIES: dict[str, tuple[str, list[Step], str]] = {
             ("StoragePrepared", 1.1, {}),
             ("MachineLaunched", 2.0, {"instance_type": "{machine}"}),
             ("MachineClaimed", 9.0, {}),
-            ("MachineStep", 0.1, {"step": "kernels", "state": "started"}),
-            ("MachineStep", 21.0, {"step": "kernels", "state": "done", "seconds": 21.0}),
-            ("MachineStep", 5.2, {"step": "hub", "state": "done", "seconds": 5.2}),
+            ("MachineStep", 0.1, {"step": "install kernel genomics-python", "state": "started"}),
+            ("MachineStep", 21.0, {"step": "install kernel genomics-python", "state": "done", "seconds": 21.0}),
+            ("MachineStep", 5.2, {"step": "start hub", "state": "done", "seconds": 5.2}),
             ("LabReady", 2.2, {}),
         ],
         "READY",
@@ -105,7 +105,7 @@ class MockCloud:
         return _response(*self._answered[key])
 
     def _routed(self, request: httpx.Request) -> tuple[int, Any]:
-        path = request.url.raw_path.decode().partition("?")[0]
+        path = request.url.raw_path.decode().partition("?")[0].removeprefix("/api")
         body = json.loads(request.content) if request.content else {}
         for method, pattern, act in ROUTES:
             found = re.fullmatch(pattern, path)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from aws_research_wizard.client.errors import CannotReach, NoAnswerYet, Unavailable, WizardError
 
 if TYPE_CHECKING:
-    from aws_research_wizard.client.calls import Calls, Json
+    from aws_research_wizard.client.calls import Calls
+    from aws_research_wizard.client.shapes import EventView, LabView
 
 AT_REST = frozenset({"READY", "STOPPED", "DELETED", "FAILED"})
 FIRST_PAUSE, LONGEST_PAUSE = 0.4, 2.0
@@ -25,9 +27,9 @@ PATIENCE = 300.0  # seconds without an answer before watching gives up
 class Update:
     """The lab as it is, every fact so far (oldest first), those that are new since the last update, and any trouble."""
 
-    lab: Json
-    facts: tuple[Json, ...]
-    news: tuple[Json, ...]
+    lab: LabView
+    facts: tuple[EventView, ...]
+    news: tuple[EventView, ...]
     trouble: str = ""
 
     @property
@@ -42,12 +44,12 @@ class Trail:
 
     calls: Calls
     lab_id: str
-    seen: dict[str, Json] = field(default_factory=dict)
+    seen: dict[str, EventView] = field(default_factory=dict)
     cursor: str | None = None
 
-    def news(self) -> tuple[Json, ...]:
+    def news(self) -> tuple[EventView, ...]:
         """Facts that were not there the last time."""
-        fresh: list[Json] = []
+        fresh: list[EventView] = []
         while True:
             page = self.calls.events_page(self.lab_id, self.cursor)
             fresh += [fact for fact in page["items"] if fact["id"] not in self.seen]
@@ -61,7 +63,7 @@ def follow(
     calls: Calls,
     lab_id: str,
     *,
-    since: Json | None = None,
+    since: LabView | None = None,
     timeout: float | None = None,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -94,13 +96,17 @@ def follow(
         sleep(pause)
 
 
-def _look(trail: Trail, last: Update | None, since: Json | None) -> Update:
+def _look(trail: Trail, last: Update | None, since: LabView | None) -> Update:
     """State first, then facts: a lab seen at rest has all its facts written, since both are one transaction."""
     lab = trail.calls.lab(trail.lab_id)
-    if since and lab["changed_at"] < since["changed_at"]:
+    if since and _moment(lab) < _moment(since):
         lab = since
     news = trail.news()
     return Update(lab, (*(last.facts if last else ()), *news), news)
+
+
+def _moment(lab: LabView) -> datetime:
+    return datetime.fromisoformat(lab["changed_at"])
 
 
 def _trouble(error: WizardError) -> str:

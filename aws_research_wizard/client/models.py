@@ -1,0 +1,729 @@
+"""What the API takes and answers, as pydantic models. Generated from openapi.json: do not edit."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from typing_extensions import TypeAliasType
+
+
+class Access(StrEnum):
+    """
+    Who may read a data set, as the AWS Registry of Open Data says it.
+    """
+
+    public = "public"
+    requester_pays = "requester-pays"
+    account_required = "account-required"
+    controlled = "controlled"
+
+
+class Data(StrEnum):
+    """
+    What becomes of the people's files
+    """
+
+    keep = "keep"
+    delete = "delete"
+
+
+class DeleteQuery(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    data: Annotated[Data, Field(title="Data")] = Data.keep
+    """
+    What becomes of the people's files
+    """
+
+
+class Order(StrEnum):
+    oldest = "oldest"
+    newest = "newest"
+
+
+class EventQuery(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
+    limit: Annotated[int, Field(ge=1, le=100, title="Limit")] = 50
+    order: Annotated[Order, Field(title="Order")] = Order.oldest
+
+
+class EventView(BaseModel):
+    id: Annotated[str, Field(title="Id")]
+    name: Annotated[str, Field(title="Name")]
+    at: Annotated[AwareDatetime, Field(title="At")]
+    by: Annotated[str, Field(title="By")]
+    correlation_id: Annotated[str, Field(title="Correlation Id")]
+    data: Annotated[dict[str, Any], Field(title="Data")]
+
+
+class FailedReport(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    step: Annotated[str, Field(max_length=80, title="Step")]
+    cause: Annotated[str, Field(max_length=500, title="Cause")]
+    log_tail: Annotated[list[str] | None, Field(max_length=100, title="Log Tail")] = None
+
+
+class Health(BaseModel):
+    status: Annotated[str, Field(title="Status")]
+    stage: Annotated[str, Field(title="Stage")]
+    access_mode: Annotated[str, Field(title="Access Mode")]
+
+
+class HeartbeatReport(BaseModel):
+    boot_id: Annotated[str, Field(max_length=80, title="Boot Id")]
+    uptime_s: Annotated[float, Field(title="Uptime S")] = 0
+    storage_used_bytes: Annotated[int | None, Field(title="Storage Used Bytes")] = None
+    cpu: Annotated[float | None, Field(title="Cpu")] = None
+    memory: Annotated[float | None, Field(title="Memory")] = None
+    disk: Annotated[float | None, Field(title="Disk")] = None
+    servers: Annotated[list[dict[str, Any]] | None, Field(max_length=500, title="Servers")] = None
+
+
+class IdleThresholds(BaseModel):
+    cpu_percent: Annotated[float, Field(title="Cpu Percent")]
+    gpu_percent: Annotated[float, Field(title="Gpu Percent")]
+    network_kb_per_second: Annotated[float, Field(title="Network Kb Per Second")]
+
+
+class Job(StrEnum):
+    general = "general"
+    memory = "memory"
+    gpu = "gpu"
+
+
+class KernelResources(BaseModel):
+    cpus: Annotated[int, Field(title="Cpus")]
+    memory_gb: Annotated[int, Field(title="Memory Gb")]
+    gpus: Annotated[int, Field(title="Gpus")]
+
+
+class KernelView(BaseModel):
+    name: Annotated[str, Field(title="Name")]
+    display_name: Annotated[str, Field(title="Display Name")]
+
+
+InstanceType = TypeAliasType(
+    "InstanceType",
+    Annotated[
+        str,
+        Field(
+            examples=["r6i.4xlarge"],
+            pattern="^[a-z0-9-]{1,30}\\.[a-z0-9-]{1,30}$",
+            title="Instance Type",
+        ),
+    ],
+)
+"""
+Left out: what the pack advises for so many users
+"""
+
+
+Team = TypeAliasType(
+    "Team",
+    Annotated[
+        str,
+        Field(examples=["lovelace"], pattern="^[a-z0-9][a-z0-9-]{0,38}$", title="Team"),
+    ],
+)
+"""
+Which of your teams pays; left out: the first
+"""
+
+
+class LabRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    domain: Annotated[str, Field(examples=["genomics"], max_length=64, min_length=1, title="Domain")]
+    users: Annotated[int, Field(ge=1, le=200, title="Users")] = 1
+    """
+    How many people work in it at once
+    """
+    instance_type: Annotated[InstanceType | None, Field(title="Instance Type")] = None
+    """
+    Left out: what the pack advises for so many users
+    """
+    shared_storage: Annotated[str, Field(examples=["500GB", "1TB"], max_length=20, title="Shared Storage")] = "100GB"
+    """
+    Quota of homes and the shared directory together
+    """
+    name: Annotated[str, Field(max_length=80, title="Name")] = ""
+    team: Annotated[Team | None, Field(title="Team")] = None
+    """
+    Which of your teams pays; left out: the first
+    """
+    notebook_examples: Annotated[bool, Field(title="Notebook Examples")] = True
+
+
+class LabRole(StrEnum):
+    lead = "lead"
+    member = "member"
+    viewer = "viewer"
+
+
+class Language(StrEnum):
+    python = "python"
+    r = "r"
+    julia = "julia"
+
+
+class LineView(BaseModel):
+    at: Annotated[AwareDatetime, Field(title="At")]
+    text: Annotated[str, Field(title="Text")]
+
+
+class MachineView(BaseModel):
+    last_heartbeat: Annotated[AwareDatetime | None, Field(title="Last Heartbeat")]
+    uptime_s: Annotated[float | None, Field(title="Uptime S")]
+    cpu: Annotated[float | None, Field(title="Cpu")]
+    """
+    Percent in use; null: not known
+    """
+    memory: Annotated[float | None, Field(title="Memory")]
+    disk: Annotated[float | None, Field(title="Disk")]
+    servers: Annotated[int | None, Field(title="Servers")]
+    """
+    People who have a server running
+    """
+
+
+class Money(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    amount: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Amount")]
+    currency: Annotated[str, Field(title="Currency")]
+    as_of: Annotated[str, Field(title="As Of")]
+
+
+class PackDataset(BaseModel):
+    name: Annotated[str, Field(title="Name")]
+    registry: Annotated[str, Field(title="Registry")]
+    """
+    its name in the AWS Registry of Open Data
+    """
+    title: Annotated[str, Field(title="Title")]
+    bucket: Annotated[str, Field(title="Bucket")]
+    prefix: Annotated[str, Field(title="Prefix")]
+    region: Annotated[str, Field(title="Region")]
+    access: Access
+    licence: Annotated[str, Field(title="Licence")]
+
+
+class PackExample(BaseModel):
+    file: Annotated[str, Field(title="File")]
+    title: Annotated[str, Field(title="Title")]
+    kernel: Annotated[str, Field(title="Kernel")]
+
+
+class PackIdle(BaseModel):
+    auto_shutdown: Annotated[int, Field(title="Auto Shutdown")]
+    """
+    minutes without anybody at work
+    """
+    thresholds: IdleThresholds
+
+
+class PackInstances(BaseModel):
+    team: Annotated[dict[TeamSize, list[str]], Field(title="Team")]
+    """
+    by team size, each in the order to try
+    """
+    job: Annotated[dict[Job, list[str]], Field(title="Job")]
+
+
+class PackKernel(BaseModel):
+    name: Annotated[str, Field(examples=["genomics-python"], title="Name")]
+    """
+    the name Jupyter knows it by
+    """
+    display_name: Annotated[str, Field(examples=["Genomics Research (Python 3.11)"], title="Display Name")]
+    language: Language
+    version: Annotated[str, Field(title="Version")]
+    packages: Annotated[list[str], Field(title="Packages")]
+    system: Annotated[list[str], Field(title="System")]
+    """
+    Debian packages
+    """
+    widgets: Annotated[list[str], Field(title="Widgets")]
+    env: Annotated[dict[str, str], Field(title="Env")]
+    resources: KernelResources
+    on_request: Annotated[bool, Field(title="On Request")]
+    """
+    not installed in a new lab
+    """
+
+
+class PackQuery(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    resolved: Annotated[bool, Field(title="Resolved")] = False
+    """
+    also say which pack each value came from
+    """
+
+
+class PackSummaryView(BaseModel):
+    name: Annotated[str, Field(title="Name")]
+    title: Annotated[str, Field(title="Title")]
+    purpose: Annotated[str, Field(title="Purpose")]
+    """
+    two lines
+    """
+    kernels: Annotated[list[str], Field(title="Kernels")]
+    """
+    display names
+    """
+
+
+class PackView(BaseModel):
+    name: Annotated[str, Field(title="Name")]
+    title: Annotated[str, Field(title="Title")]
+    purpose: Annotated[str, Field(title="Purpose")]
+    lineage: Annotated[list[str], Field(title="Lineage")]
+    """
+    from the oldest pack it extends to itself
+    """
+    kernels: Annotated[list[PackKernel], Field(title="Kernels")]
+    examples: Annotated[list[PackExample], Field(title="Examples")]
+    datasets: Annotated[list[PackDataset], Field(title="Datasets")]
+    instances: PackInstances
+    idle: PackIdle
+    cost_tracking: Annotated[bool, Field(title="Cost Tracking")]
+    why: Annotated[dict[str, str] | None, Field(title="Why")] = None
+    """
+    with resolved=true: value → the pack it came from
+    """
+
+
+Cursor = TypeAliasType("Cursor", Annotated[str, Field(max_length=2048, title="Cursor")])
+"""
+From the page before
+"""
+
+
+class PageQuery(BaseModel):
+    """
+    How much of a list, and from where.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    cursor: Annotated[Cursor | None, Field(title="Cursor")] = None
+    """
+    From the page before
+    """
+    limit: Annotated[int, Field(ge=1, le=100, title="Limit")] = 50
+
+
+Team1 = TypeAliasType(
+    "Team1",
+    Annotated[str, Field(examples=["lovelace"], pattern="^[a-z0-9][a-z0-9-]{0,38}$")],
+)
+
+
+class Phase(StrEnum):
+    PROVISIONING = "PROVISIONING"
+    READY = "READY"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    STARTING = "STARTING"
+    SCALING = "SCALING"
+    DELETING = "DELETING"
+    DELETED = "DELETED"
+    FAILED = "FAILED"
+
+
+class Problem(BaseModel):
+    """
+    What every error looks like.
+    """
+
+    code: Annotated[str, Field(title="Code")]
+    message: Annotated[str, Field(title="Message")]
+    hint: Annotated[str, Field(title="Hint")] = ""
+    correlation_id: Annotated[str, Field(title="Correlation Id")] = ""
+
+
+class Proof(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    headers: Annotated[dict[str, str], Field(title="Headers")]
+    body: Annotated[str, Field(max_length=200, title="Body")]
+
+
+class RemovedView(BaseModel):
+    kind: Annotated[str, Field(title="Kind")]
+    id: Annotated[str, Field(title="Id")]
+    verified_absent: Annotated[bool, Field(title="Verified Absent")]
+
+
+class Role(StrEnum):
+    admin = "admin"
+    lead = "lead"
+    member = "member"
+    viewer = "viewer"
+
+
+class RoleRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    role: LabRole
+
+
+Users = TypeAliasType("Users", Annotated[int, Field(ge=1, le=200, title="Users")])
+
+
+InstanceType1 = TypeAliasType(
+    "InstanceType1",
+    Annotated[
+        str,
+        Field(
+            examples=["r6i.4xlarge"],
+            pattern="^[a-z0-9-]{1,30}\\.[a-z0-9-]{1,30}$",
+            title="Instance Type",
+        ),
+    ],
+)
+
+
+SharedStorage = TypeAliasType(
+    "SharedStorage",
+    Annotated[str, Field(examples=["500GB", "1TB"], max_length=20, title="Shared Storage")],
+)
+
+
+class ScaleRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    users: Annotated[Users | None, Field(title="Users")] = None
+    instance_type: Annotated[InstanceType1 | None, Field(title="Instance Type")] = None
+    shared_storage: Annotated[SharedStorage | None, Field(title="Shared Storage")] = None
+
+
+class Scope(StrEnum):
+    labs_read = "labs:read"
+    labs_write = "labs:write"
+    users_write = "users:write"
+    packs_read = "packs:read"
+    tokens_write = "tokens:write"
+
+
+class State(StrEnum):
+    started = "started"
+    done = "done"
+    failed = "failed"
+
+
+Seconds = TypeAliasType("Seconds", Annotated[float, Field(ge=0.0, title="Seconds")])
+
+
+class StepReport(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    step: Annotated[str, Field(max_length=80, min_length=1, title="Step")]
+    state: Annotated[State, Field(title="State")]
+    seconds: Annotated[Seconds | None, Field(title="Seconds")] = None
+    detail: Annotated[str, Field(max_length=500, title="Detail")] = ""
+
+
+class StepTime(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    name: Annotated[str, Field(max_length=80, title="Name")]
+    seconds: Annotated[float, Field(ge=0.0, title="Seconds")]
+
+
+class StepView(BaseModel):
+    name: Annotated[str, Field(title="Name")]
+    seconds: Annotated[float, Field(title="Seconds")]
+
+
+class StorageView(BaseModel):
+    file_system_id: Annotated[str, Field(title="File System Id")]
+    used_bytes: Annotated[int | None, Field(title="Used Bytes")]
+    quota_gb: Annotated[int, Field(title="Quota Gb")]
+
+
+class TeamSize(StrEnum):
+    small = "small"
+    medium = "medium"
+    large = "large"
+
+
+class TeamUsage(BaseModel):
+    team: Annotated[str, Field(title="Team")]
+    labs: Annotated[int, Field(title="Labs")]
+    limit: Annotated[int, Field(title="Limit")]
+
+
+class TokenMade(BaseModel):
+    token_id: Annotated[str, Field(title="Token Id")]
+    email: Annotated[str, Field(title="Email")]
+    label: Annotated[str, Field(title="Label")]
+    scopes: Annotated[list[str], Field(title="Scopes")]
+    created_at: Annotated[AwareDatetime, Field(title="Created At")]
+    expires_at: Annotated[AwareDatetime, Field(title="Expires At")]
+    token: Annotated[str | None, Field(title="Token")]
+    """
+    The secret. Shown once: a repeated request answers null
+    """
+
+
+class TokenRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    label: Annotated[str, Field(examples=["laptop"], max_length=80, title="Label")] = ""
+    """
+    What it is for, to recognise it later
+    """
+    scopes: Annotated[list[Scope] | None, Field(title="Scopes")] = None
+    """
+    What it may do; left out: all that your own token may
+    """
+    expires_in_days: Annotated[int, Field(ge=1, le=365, title="Expires In Days")] = 90
+
+
+class TokenView(BaseModel):
+    token_id: Annotated[str, Field(title="Token Id")]
+    email: Annotated[str, Field(title="Email")]
+    label: Annotated[str, Field(title="Label")]
+    scopes: Annotated[list[str], Field(title="Scopes")]
+    created_at: Annotated[AwareDatetime, Field(title="Created At")]
+    expires_at: Annotated[AwareDatetime, Field(title="Expires At")]
+
+
+class TunnelView(BaseModel):
+    instance_id: Annotated[str, Field(title="Instance Id")]
+    port: Annotated[int, Field(title="Port")]
+
+
+class UserRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    email: Annotated[str, Field(examples=["ada@university.edu"], max_length=254, title="Email")]
+    role: LabRole = LabRole.member
+
+
+class UserView(BaseModel):
+    email: Annotated[str, Field(title="Email")]
+    role: LabRole
+    owner: Annotated[bool, Field(title="Owner")]
+    added_at: Annotated[AwareDatetime, Field(title="Added At")]
+
+
+class Whoami(BaseModel):
+    email: Annotated[str, Field(title="Email")]
+    role: Role
+    teams: Annotated[list[str], Field(title="Teams")]
+    scopes: Annotated[list[str], Field(title="Scopes")]
+    token_id: Annotated[str, Field(title="Token Id")]
+    stage: Annotated[str, Field(title="Stage")]
+
+
+class WhoseQuery(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    email: Annotated[str | None, Field(title="Email")] = None
+    """
+    Another person's tokens (admins only)
+    """
+
+
+class ClaimRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    lab_id: Annotated[str, Field(max_length=40, title="Lab Id")]
+    instance_id: Annotated[str, Field(pattern="^i-[0-9a-f]{8,32}$", title="Instance Id")]
+    proof: Proof
+
+
+class EventList(BaseModel):
+    items: Annotated[list[EventView], Field(title="Items")]
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
+
+
+class KeptView(BaseModel):
+    kind: Annotated[str, Field(title="Kind")]
+    id: Annotated[str, Field(title="Id")]
+    monthly_cost: Money
+
+
+class LimitsView(BaseModel):
+    teams: Annotated[list[TeamUsage], Field(title="Teams")]
+    max_users_per_lab: Annotated[int, Field(title="Max Users Per Lab")]
+    allowed_families: Annotated[list[str], Field(title="Allowed Families")]
+    """
+    Instance families that may be used; empty: all
+    """
+
+
+class LineList(BaseModel):
+    items: Annotated[list[LineView], Field(title="Items")]
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
+
+
+class LoginView(BaseModel):
+    url: Annotated[str, Field(title="Url")]
+    """
+    Opens the hub; counts once, until it expires
+    """
+    expires_at: Annotated[AwareDatetime, Field(title="Expires At")]
+    tunnel: TunnelView | None
+    """
+    Set when the address is only reached through a tunnel to this port
+    """
+
+
+class Orders(BaseModel):
+    """
+    What the machine shall be now.
+    """
+
+    lab_id: Annotated[str, Field(title="Lab Id")]
+    phase: Phase
+    domain: Annotated[str, Field(title="Domain")]
+    capacity: Annotated[int, Field(title="Capacity")]
+    shared_storage_gb: Annotated[int, Field(title="Shared Storage Gb")]
+    owner: Annotated[str, Field(title="Owner")]
+    users: Annotated[list[dict[str, str]], Field(title="Users")]
+    kernels: Annotated[list[dict[str, Any]], Field(title="Kernels")]
+    examples: Annotated[bool, Field(title="Examples")]
+    access: Annotated[dict[str, str | None], Field(title="Access")]
+    storage: Annotated[dict[str, str | None], Field(title="Storage")]
+    heartbeat_seconds: Annotated[int, Field(title="Heartbeat Seconds")]
+
+
+class PackList(BaseModel):
+    items: Annotated[list[PackSummaryView], Field(title="Items")]
+
+
+class PersonRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    email: Annotated[str, Field(examples=["ada@university.edu"], max_length=254, title="Email")]
+    role: Role = Role.member
+    teams: Annotated[list[Team1], Field(max_length=10, min_length=1, title="Teams")] = ["default"]
+    """
+    The first one pays by default
+    """
+
+
+class PersonView(BaseModel):
+    email: Annotated[str, Field(title="Email")]
+    role: Role
+    teams: Annotated[list[str], Field(title="Teams")]
+    added_at: Annotated[AwareDatetime, Field(title="Added At")]
+    added_by: Annotated[str, Field(title="Added By")]
+
+
+class ReadyReport(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    boot_id: Annotated[str, Field(max_length=80, min_length=1, title="Boot Id")]
+    address: Annotated[
+        str,
+        Field(max_length=200, pattern="^https?://[A-Za-z0-9.:-]+/?$", title="Address"),
+    ]
+    steps: Annotated[list[StepTime] | None, Field(max_length=30, title="Steps")] = None
+    kernels: Annotated[list[str] | None, Field(max_length=50, title="Kernels")] = None
+
+
+class ReceiptView(BaseModel):
+    removed: Annotated[list[RemovedView], Field(title="Removed")]
+    kept: Annotated[list[KeptView], Field(title="Kept")]
+
+
+class TokenList(BaseModel):
+    items: Annotated[list[TokenView], Field(title="Items")]
+
+
+class UserList(BaseModel):
+    items: Annotated[list[UserView], Field(title="Items")]
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
+
+
+class Claimed(BaseModel):
+    token: Annotated[str, Field(title="Token")]
+    login_key: Annotated[str, Field(title="Login Key")]
+    orders: Orders
+
+
+class LabView(BaseModel):
+    id: Annotated[str, Field(title="Id")]
+    name: Annotated[str, Field(title="Name")]
+    domain: Annotated[str, Field(title="Domain")]
+    phase: Phase
+    cause: Annotated[str | None, Field(title="Cause")]
+    """
+    Why it failed, or why it is stopped unasked
+    """
+    hint: Annotated[str | None, Field(title="Hint")]
+    owner: Annotated[str, Field(title="Owner")]
+    team: Annotated[str, Field(title="Team")]
+    users: Annotated[int, Field(title="Users")]
+    instance_type: Annotated[str, Field(title="Instance Type")]
+    shared_storage_gb: Annotated[int, Field(title="Shared Storage Gb")]
+    address: Annotated[str | None, Field(title="Address")]
+    access_mode: Annotated[str, Field(title="Access Mode")]
+    price_per_hour: Money | None
+    """
+    List price while it runs; null: not known
+    """
+    kernels: Annotated[list[KernelView], Field(title="Kernels")]
+    example_notebooks: Annotated[int, Field(title="Example Notebooks")]
+    generation: Annotated[int, Field(title="Generation")]
+    created_at: Annotated[AwareDatetime, Field(title="Created At")]
+    changed_at: Annotated[AwareDatetime, Field(title="Changed At")]
+    ready_at: Annotated[AwareDatetime | None, Field(title="Ready At")]
+    steps: Annotated[list[StepView], Field(title="Steps")]
+    """
+    Steps of its last start, and how long each took
+    """
+    instance_id: Annotated[str | None, Field(title="Instance Id")]
+    storage: StorageView | None
+    machine: MachineView | None
+    """
+    What its machine said last; null in lists
+    """
+    receipt: ReceiptView | None
+    """
+    Once deleted: what was removed, and what is kept at which cost
+    """
+
+
+class PersonList(BaseModel):
+    items: Annotated[list[PersonView], Field(title="Items")]
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
+    """
+    Ask with it for the next page; null at the end
+    """
+
+
+class LabList(BaseModel):
+    items: Annotated[list[LabView], Field(title="Items")]
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
+    """
+    Ask with it for the next page; null at the end
+    """

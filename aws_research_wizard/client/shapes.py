@@ -1,0 +1,550 @@
+"""What the API takes and answers, as dictionaries a type checker knows. Generated from openapi.json: do not edit."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+
+Access: TypeAlias = Literal["public", "requester-pays", "account-required", "controlled"]
+"""
+Who may read a data set, as the AWS Registry of Open Data says it.
+"""
+
+
+class DeleteQuery(TypedDict):
+    data: NotRequired[Literal["keep", "delete"]]
+    """
+    What becomes of the people's files
+    """
+
+
+class EventQuery(TypedDict):
+    cursor: NotRequired[str | None]
+    limit: NotRequired[int]
+    order: NotRequired[Literal["oldest", "newest"]]
+
+
+class EventView(TypedDict):
+    id: str
+    name: str
+    at: str
+    by: str
+    correlation_id: str
+    data: dict[str, Any]
+
+
+class FailedReport(TypedDict):
+    step: str
+    cause: str
+    log_tail: NotRequired[list[str]]
+
+
+class Health(TypedDict):
+    status: str
+    stage: str
+    access_mode: str
+
+
+class HeartbeatReport(TypedDict):
+    boot_id: str
+    uptime_s: NotRequired[float]
+    storage_used_bytes: NotRequired[int | None]
+    cpu: NotRequired[float | None]
+    memory: NotRequired[float | None]
+    disk: NotRequired[float | None]
+    servers: NotRequired[list[dict[str, Any]]]
+
+
+class IdleThresholds(TypedDict):
+    cpu_percent: float
+    gpu_percent: float
+    network_kb_per_second: float
+
+
+Job: TypeAlias = Literal["general", "memory", "gpu"]
+
+
+class KernelResources(TypedDict):
+    cpus: int
+    memory_gb: int
+    gpus: int
+
+
+class KernelView(TypedDict):
+    name: str
+    display_name: str
+
+
+class LabRequest(TypedDict):
+    domain: str
+    users: NotRequired[int]
+    """
+    How many people work in it at once
+    """
+    instance_type: NotRequired[str | None]
+    """
+    Left out: what the pack advises for so many users
+    """
+    shared_storage: NotRequired[str]
+    """
+    Quota of homes and the shared directory together
+    """
+    name: NotRequired[str]
+    team: NotRequired[str | None]
+    """
+    Which of your teams pays; left out: the first
+    """
+    notebook_examples: NotRequired[bool]
+
+
+LabRole: TypeAlias = Literal["lead", "member", "viewer"]
+
+
+Language: TypeAlias = Literal["python", "r", "julia"]
+
+
+class LineView(TypedDict):
+    at: str
+    text: str
+
+
+class MachineView(TypedDict):
+    last_heartbeat: str | None
+    uptime_s: float | None
+    cpu: float | None
+    """
+    Percent in use; null: not known
+    """
+    memory: float | None
+    disk: float | None
+    servers: int | None
+    """
+    People who have a server running
+    """
+
+
+class Money(TypedDict):
+    amount: str
+    currency: str
+    as_of: str
+
+
+class PackDataset(TypedDict):
+    name: str
+    registry: str
+    """
+    its name in the AWS Registry of Open Data
+    """
+    title: str
+    bucket: str
+    prefix: str
+    region: str
+    access: Access
+    licence: str
+
+
+class PackExample(TypedDict):
+    file: str
+    title: str
+    kernel: str
+
+
+class PackIdle(TypedDict):
+    auto_shutdown: int
+    """
+    minutes without anybody at work
+    """
+    thresholds: IdleThresholds
+
+
+class PackInstances(TypedDict):
+    team: dict[TeamSize, list[str]]
+    """
+    by team size, each in the order to try
+    """
+    job: dict[Job, list[str]]
+
+
+class PackKernel(TypedDict):
+    name: str
+    """
+    the name Jupyter knows it by
+    """
+    display_name: str
+    language: Language
+    version: str
+    packages: list[str]
+    system: list[str]
+    """
+    Debian packages
+    """
+    widgets: list[str]
+    env: dict[str, str]
+    resources: KernelResources
+    on_request: bool
+    """
+    not installed in a new lab
+    """
+
+
+class PackQuery(TypedDict):
+    resolved: NotRequired[bool]
+    """
+    also say which pack each value came from
+    """
+
+
+class PackSummaryView(TypedDict):
+    name: str
+    title: str
+    purpose: str
+    """
+    two lines
+    """
+    kernels: list[str]
+    """
+    display names
+    """
+
+
+class PackView(TypedDict):
+    name: str
+    title: str
+    purpose: str
+    lineage: list[str]
+    """
+    from the oldest pack it extends to itself
+    """
+    kernels: list[PackKernel]
+    examples: list[PackExample]
+    datasets: list[PackDataset]
+    instances: PackInstances
+    idle: PackIdle
+    cost_tracking: bool
+    why: NotRequired[dict[str, str] | None]
+    """
+    with resolved=true: value → the pack it came from
+    """
+
+
+class PageQuery(TypedDict):
+    """
+    How much of a list, and from where.
+    """
+
+    cursor: NotRequired[str | None]
+    """
+    From the page before
+    """
+    limit: NotRequired[int]
+
+
+Team: TypeAlias = str
+
+
+Phase: TypeAlias = Literal["PROVISIONING", "READY", "STOPPING", "STOPPED", "STARTING", "SCALING", "DELETING", "DELETED", "FAILED"]
+
+
+class Problem(TypedDict):
+    """
+    What every error looks like.
+    """
+
+    code: str
+    message: str
+    hint: NotRequired[str]
+    correlation_id: NotRequired[str]
+
+
+class Proof(TypedDict):
+    headers: dict[str, str]
+    body: str
+
+
+class RemovedView(TypedDict):
+    kind: str
+    id: str
+    verified_absent: bool
+
+
+Role: TypeAlias = Literal["admin", "lead", "member", "viewer"]
+
+
+class RoleRequest(TypedDict):
+    role: LabRole
+
+
+class ScaleRequest(TypedDict):
+    users: NotRequired[int | None]
+    instance_type: NotRequired[str | None]
+    shared_storage: NotRequired[str | None]
+
+
+Scope: TypeAlias = Literal["labs:read", "labs:write", "users:write", "packs:read", "tokens:write"]
+
+
+class StepReport(TypedDict):
+    step: str
+    state: Literal["started", "done", "failed"]
+    seconds: NotRequired[float | None]
+    detail: NotRequired[str]
+
+
+class StepTime(TypedDict):
+    name: str
+    seconds: float
+
+
+class StepView(TypedDict):
+    name: str
+    seconds: float
+
+
+class StorageView(TypedDict):
+    file_system_id: str
+    used_bytes: int | None
+    quota_gb: int
+
+
+TeamSize: TypeAlias = Literal["small", "medium", "large"]
+
+
+class TeamUsage(TypedDict):
+    team: str
+    labs: int
+    limit: int
+
+
+class TokenMade(TypedDict):
+    token_id: str
+    email: str
+    label: str
+    scopes: list[str]
+    created_at: str
+    expires_at: str
+    token: str | None
+    """
+    The secret. Shown once: a repeated request answers null
+    """
+
+
+class TokenRequest(TypedDict):
+    label: NotRequired[str]
+    """
+    What it is for, to recognise it later
+    """
+    scopes: NotRequired[list[Scope] | None]
+    """
+    What it may do; left out: all that your own token may
+    """
+    expires_in_days: NotRequired[int]
+
+
+class TokenView(TypedDict):
+    token_id: str
+    email: str
+    label: str
+    scopes: list[str]
+    created_at: str
+    expires_at: str
+
+
+class TunnelView(TypedDict):
+    instance_id: str
+    port: int
+
+
+class UserRequest(TypedDict):
+    email: str
+    role: NotRequired[LabRole]
+
+
+class UserView(TypedDict):
+    email: str
+    role: LabRole
+    owner: bool
+    added_at: str
+
+
+class Whoami(TypedDict):
+    email: str
+    role: Role
+    teams: list[str]
+    scopes: list[str]
+    token_id: str
+    stage: str
+
+
+class WhoseQuery(TypedDict):
+    email: NotRequired[str | None]
+    """
+    Another person's tokens (admins only)
+    """
+
+
+class ClaimRequest(TypedDict):
+    lab_id: str
+    instance_id: str
+    proof: Proof
+
+
+class EventList(TypedDict):
+    items: list[EventView]
+    cursor: NotRequired[str | None]
+
+
+class KeptView(TypedDict):
+    kind: str
+    id: str
+    monthly_cost: Money
+
+
+class LimitsView(TypedDict):
+    teams: list[TeamUsage]
+    max_users_per_lab: int
+    allowed_families: list[str]
+    """
+    Instance families that may be used; empty: all
+    """
+
+
+class LineList(TypedDict):
+    items: list[LineView]
+    cursor: NotRequired[str | None]
+
+
+class LoginView(TypedDict):
+    url: str
+    """
+    Opens the hub; counts once, until it expires
+    """
+    expires_at: str
+    tunnel: TunnelView | None
+    """
+    Set when the address is only reached through a tunnel to this port
+    """
+
+
+class Orders(TypedDict):
+    """
+    What the machine shall be now.
+    """
+
+    lab_id: str
+    phase: Phase
+    domain: str
+    capacity: int
+    shared_storage_gb: int
+    owner: str
+    users: list[dict[str, str]]
+    kernels: list[dict[str, Any]]
+    examples: bool
+    access: dict[str, str | None]
+    storage: dict[str, str | None]
+    heartbeat_seconds: int
+
+
+class PackList(TypedDict):
+    items: list[PackSummaryView]
+
+
+class PersonRequest(TypedDict):
+    email: str
+    role: NotRequired[Role]
+    teams: NotRequired[list[Team]]
+    """
+    The first one pays by default
+    """
+
+
+class PersonView(TypedDict):
+    email: str
+    role: Role
+    teams: list[str]
+    added_at: str
+    added_by: str
+
+
+class ReadyReport(TypedDict):
+    boot_id: str
+    address: str
+    steps: NotRequired[list[StepTime]]
+    kernels: NotRequired[list[str]]
+
+
+class ReceiptView(TypedDict):
+    removed: list[RemovedView]
+    kept: list[KeptView]
+
+
+class TokenList(TypedDict):
+    items: list[TokenView]
+
+
+class UserList(TypedDict):
+    items: list[UserView]
+    cursor: NotRequired[str | None]
+
+
+class Claimed(TypedDict):
+    token: str
+    login_key: str
+    orders: Orders
+
+
+class LabView(TypedDict):
+    id: str
+    name: str
+    domain: str
+    phase: Phase
+    cause: str | None
+    """
+    Why it failed, or why it is stopped unasked
+    """
+    hint: str | None
+    owner: str
+    team: str
+    users: int
+    instance_type: str
+    shared_storage_gb: int
+    address: str | None
+    access_mode: str
+    price_per_hour: Money | None
+    """
+    List price while it runs; null: not known
+    """
+    kernels: list[KernelView]
+    example_notebooks: int
+    generation: int
+    created_at: str
+    changed_at: str
+    ready_at: str | None
+    steps: list[StepView]
+    """
+    Steps of its last start, and how long each took
+    """
+    instance_id: str | None
+    storage: StorageView | None
+    machine: MachineView | None
+    """
+    What its machine said last; null in lists
+    """
+    receipt: ReceiptView | None
+    """
+    Once deleted: what was removed, and what is kept at which cost
+    """
+
+
+class PersonList(TypedDict):
+    items: list[PersonView]
+    cursor: NotRequired[str | None]
+    """
+    Ask with it for the next page; null at the end
+    """
+
+
+class LabList(TypedDict):
+    items: list[LabView]
+    cursor: NotRequired[str | None]
+    """
+    Ask with it for the next page; null at the end
+    """
