@@ -10,28 +10,24 @@ boto3, makes the same clients with boto3, and answers. X-Ray samples neither: th
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
-import sys
 import tempfile
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.measure import by_turns, seconds_of
-from bench.package_size import built
+from bench.package_size import STAGE, built
+from tools import package
+from tools.unpacked import Unpacked, handlers, lay_out
 
 BOUND = 1.25
-SDK = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six")
-SANDBOX = [sys.executable, "-I", "-S", "-c"]
 
 START = """
-import importlib, json, sys
-sys.path[:0] = {path!r}
+import importlib, json
 module, _, name = {handler!r}.rpartition(".")
 class Context:
     function_name = "bench"; memory_limit_in_mb = 1024; aws_request_id = "bench"
@@ -61,7 +57,7 @@ def entry(event, context):
 
 @dataclass(frozen=True)
 class Entry:
-    """One function of the package, and the event it answers first."""
+    """One function of the package, the event it answers first, and what else its first real answer needs."""
 
     name: str
     handler: str
@@ -69,34 +65,27 @@ class Entry:
     then: str = ""
 
 
-def entries(folder: Path) -> Iterator[Entry]:
-    """Every function of the built template."""
-    resources = json.loads((folder / "template.json").read_text())["Resources"]
-    for one in resources.values():
-        if one["Type"] == "AWS::Serverless::Function":
-            handler = one["Properties"]["Handler"]
-            name = "api_handler" if handler == "app.app" else handler.rpartition(".")[2]
-            then = CONNECTED if name == "api_handler" else ""
-            yield Entry(name, handler, _first_event(name, one["Properties"]), then)
-
-
-def _first_event(name: str, properties: dict[str, Any]) -> dict[str, Any]:
+def entry_of(name: str, handler: str) -> Entry:
+    """The API is asked for its health; a reaction or a timer is warmed through `detail`, a task directly."""
     if name == "api_handler":
-        return HEALTH
-    if "Events" in properties:
-        return {
-            "source": "bench",
-            "detail-type": "bench",
-            "resources": [],
-            "region": "us-east-1",
-            "detail": {"warm": True},
-        } | EMPTY
-    return {"warm": True}
+        return Entry(name, handler, HEALTH, CONNECTED)
+    if handler.split(".")[-2] in ("events", "schedules") and name != "publish_facts":
+        return Entry(name, handler, EMPTY | {"detail": {"warm": True}})
+    return Entry(name, handler, {"warm": True})
 
 
 #: `GET /health` needs no database; the requests that people make do.
 CONNECTED = 'importlib.import_module("chalicelib.runtime.store").connection().client'
-EMPTY = {"version": "0", "id": "bench", "account": "000000000000", "time": "2026-01-01T00:00:00Z"}
+EMPTY = {
+    "version": "0",
+    "id": "bench",
+    "account": "000000000000",
+    "time": "2026-01-01T00:00:00Z",
+    "region": "us-east-1",
+    "source": "bench",
+    "detail-type": "bench",
+    "resources": [],
+}
 HEALTH = {
     "requestContext": {
         "httpMethod": "GET",
@@ -115,8 +104,6 @@ HEALTH = {
 
 def environment() -> dict[str, str]:
     """What Lambda sets, and the stage's own variables; credentials that open nothing."""
-    from tools import package
-
     lambda_sets = {
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -125,59 +112,43 @@ def environment() -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_NAME": "bench",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    own = {name: value for name, value in package.Job("local", Path()).environment().items() if value}
+    own = {name: value for name, value in package.Job(STAGE, package.ROOT).environment().items() if value}
     return {"PATH": os.environ["PATH"], **own, **lambda_sets}
 
 
-def lay_out(folder: Path, package_zip: Path) -> tuple[Path, Path]:
-    """The unpacked package, and a folder with nothing but the AWS SDK."""
-    package, sdk = folder / "task", folder / "runtime"
-    with zipfile.ZipFile(package_zip) as packed:
-        packed.extractall(package)
-    sdk.mkdir()
-    for name in SDK:
-        found = importlib.util.find_spec(name)
-        if found and found.origin:
-            origin = Path(found.origin)
-            (sdk / (origin.name if name == "six" else name)).symlink_to(origin if name == "six" else origin.parent)
-    return package, sdk
-
-
-def clients_of(program: str, env: dict[str, str]) -> list[str]:
+def clients_of(unpacked: Unpacked, program: str, env: dict[str, str]) -> list[str]:
     """Which AWS services an entry speaks to by its first answer."""
-    head, _, body = program.partition("module, _, name")
-    watched = f"{head}{WATCHED}\nmodule, _, name{body}\nprint(json.dumps(sorted(set(made))))"
-    done = subprocess.run([*SANDBOX, watched], env=env, check=True, capture_output=True, text=True)
+    watched = f"{WATCHED}\n{program}\nprint(json.dumps(sorted(set(made))))"
+    done = subprocess.run(unpacked.python(watched), env=env, check=True, capture_output=True, text=True)
     return list(json.loads(done.stdout.splitlines()[-1]))
 
 
-def measure(entry: Entry, package: Path, sdk: Path, env: dict[str, str], turns: int) -> dict[str, Any]:
+def measure(entry: Entry, unpacked: Unpacked, env: dict[str, str], turns: int) -> dict[str, Any]:
     """One entry beside its hello-world."""
-    ours = START.format(path=[str(package), str(sdk)], handler=entry.handler, event=json.dumps(entry.event), then=entry.then)
-    services = clients_of(ours, env) or ["dynamodb"]
-    hello = _hello(package, services)
-    peer = START.format(path=[str(hello), str(sdk)], handler="app.entry", event="{}", then="")
-    commands = [*SANDBOX, ours], [*SANDBOX, peer]
-    for command in commands:
+    program = START.format(handler=entry.handler, event=json.dumps(entry.event), then=entry.then)
+    services = clients_of(unpacked, program, env) or ["dynamodb"]
+    hello = START.format(handler="app.entry", event="{}", then="")
+    ours, peer = unpacked.python(program), hello_world(unpacked, services).python(hello)
+    for command in (ours, peer):
         seconds_of(command, env)
-    figures = by_turns(lambda: seconds_of(commands[0], env), lambda: seconds_of(commands[1], env), turns).as_json(BOUND)
+    figures = by_turns(lambda: seconds_of(ours, env), lambda: seconds_of(peer, env), turns).as_json(BOUND)
     return {**figures, "clients": services}
 
 
-def _hello(package: Path, services: Sequence[str]) -> Path:
-    """A hello-world app with the very Chalice of our package, compiled like ours by its first start."""
-    folder = package.parent / f"hello-{'-'.join(services)}"
+def hello_world(unpacked: Unpacked, services: Sequence[str]) -> Unpacked:
+    """A hello-world app with the very Chalice of our package, compiled by its first start."""
+    folder = unpacked.task.parent / f"hello-{'-'.join(services)}"
     folder.mkdir(exist_ok=True)
     if not (folder / "chalice").exists():
-        (folder / "chalice").symlink_to(package / "chalice")
+        (folder / "chalice").symlink_to(unpacked.task / "chalice")
     (folder / "app.py").write_text(HELLO.format(services=list(services)))
-    return folder
+    return Unpacked(folder, unpacked.runtime)
 
 
 def run(turns: int = 9) -> dict[str, Any]:
     """Seconds and ratios of every entry."""
     folder = built()
     with tempfile.TemporaryDirectory(prefix="wizard-cold-") as place:
-        package, sdk = lay_out(Path(place), folder / "deployment.zip")
-        report = {entry.name: measure(entry, package, sdk, environment(), turns) for entry in entries(folder)}
-    return report
+        unpacked = lay_out(Path(place), folder / "deployment.zip")
+        found = [entry_of(*one) for one in handlers(folder / "template.json").items()]
+        return {entry.name: measure(entry, unpacked, environment(), turns) for entry in found}

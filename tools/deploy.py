@@ -71,6 +71,11 @@ class Deployment:
         s3.put_object(Bucket=bucket, Key=key, Body=body)
         return url_of(s3, bucket, key)
 
+    def own_parameters(self) -> dict[str, str]:
+        """What the package decides, whatever the stack had before."""
+        key = self.manifest["bundle_key"]
+        return {"BundleKey": key} if key and not self.backing else {}
+
     def upload_bundle(self) -> bool:
         """The machines' bundle into the artifacts bucket; False while that bucket is still to be made."""
         s3, bucket, key = self.account.client("s3"), f"{self.prefix}-artifacts-{self.account.number}", self.manifest["bundle_key"]
@@ -84,19 +89,18 @@ class Deployment:
 def deploy(deployment: Deployment, parameters: Mapping[str, str], plan: bool = False) -> dict[str, str]:
     """Create or update the stack; returns its outputs. A plan changes nothing but the code bucket."""
     stack, template = deployment.stack, deployment.template()
-    wanted = {"BundleKey": deployment.manifest["bundle_key"] or "host/none.tar.gz", **parameters}
-    given = stack.parameters(
-        {key: value for key, value in wanted.items() if key in template["Parameters"] or key in parameters},
-        template["Parameters"],
-    )
-    changes = stack.propose(deployment.upload_code(template), given, {"app": APP, "stage": deployment.stage})
-    for line in changes or [f"{stack.name} is up to date"]:
-        print(line)
+    stack.clear_failed_start()
+    wanted = {**deployment.own_parameters(), **parameters}
+    asked = stack.parameters(wanted, template["Parameters"])
+    changes = stack.propose(deployment.upload_code(template), asked, {"app": APP, "stage": deployment.stage})
+    print("\n".join(changes.told()) if changes else f"{stack.name} is up to date")
     if plan:
+        if changes:
+            changes.drop()
         return {}
     bundled = deployment.upload_bundle()  # before functions speak of it; on the first run the bucket is yet to come
-    if changes is not None:
-        stack.carry_out()
+    if changes:
+        stack.carry_out(changes)
     if not bundled:
         deployment.upload_bundle()
     return stack.outputs()
@@ -125,16 +129,16 @@ def remove(deployment: Deployment) -> None:
 
 def running_machines(ec2: Any, stage: str) -> list[str]:
     """The labs of a stage that still have a machine."""
-    filters = [{"Name": "tag:stage", "Values": [stage]}, {"Name": "tag-key", "Values": ["lab"]}]
+    filters = [{"Name": f"tag:{APP}:stage", "Values": [stage]}]
     filters.append({"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]})
     pages = ec2.get_paginator("describe_instances").paginate(Filters=filters)
     found = [one for page in pages for reservation in page["Reservations"] for one in reservation["Instances"]]
-    return sorted(tag["Value"] for one in found for tag in one["Tags"] if tag["Key"] == "lab")
+    return sorted(tag["Value"] for one in found for tag in one["Tags"] if tag["Key"] == f"{APP}:lab")
 
 
 def kept_storage(efs: Any, stage: str) -> list[str]:
     """The file systems that people chose to keep; they cost money and outlive the stack."""
-    wanted = {"Key": "stage", "Value": stage}
+    wanted = {"Key": f"{APP}:stage", "Value": stage}
     pages = efs.get_paginator("describe_file_systems").paginate()
     found = [one for page in pages for one in page["FileSystems"] if wanted in one.get("Tags", [])]
     return [f"kept: {one['FileSystemId']} {one.get('Name', '')}, {one['SizeInBytes']['Value'] / 1e9:.1f} GB" for one in found]

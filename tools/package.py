@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module, util
 from pathlib import Path
@@ -165,7 +166,9 @@ def wheels(job: Job) -> dict[str, str]:
             command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps"]
             command += ["--require-hashes", "-r", str(requirements), "-d", folder]
             subprocess.run(command, check=True)
-            shutil.copytree(folder, house, dirs_exist_ok=True)
+            with suppress(OSError):  # another build may have made it meanwhile
+                Path(folder).rename(house)
+                Path(folder).mkdir()
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(house)}
 
 

@@ -131,7 +131,7 @@ def _walk(value: Any, change: Callable[[str, str], Any], key: str = "") -> Any:
 
 
 def _narrowed(text: str, key: str) -> Any:
-    if key.endswith("Tag/stage") and text == "*":
+    if key.endswith("Tag/aws-research-wizard:stage") and text == "*":
         return {"Fn::Sub": "${Stage}"}
     if not text.startswith("arn:*:") and FAMILY not in text:
         return text
