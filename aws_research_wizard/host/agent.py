@@ -56,18 +56,15 @@ class Agent:
 
     def beat(self) -> bool:
         """Tell, do what is ordered, tidy up; say whether the control plane answered."""
-        answered = self._try("heartbeat", self._follow)
-        self._try("removed people", self._see_out)
+        users = self._users()
+        answered = self._try("heartbeat", lambda: self._follow(users))
+        self._try("removed people", lambda: self._see_out(users))
         self._try("kernels without a server", self._reap)
         return answered
 
-    def pulse(self) -> dict[str, Any]:
+    def pulse(self, users: list[dict[str, Any]]) -> dict[str, Any]:
         """Return how the machine is."""
         seen = load.now(self.started, self.machine.root)
-        try:
-            servers = self.hub.servers()
-        except HubAway:
-            servers = []
         return {
             "boot_id": self.boot_id,
             "uptime_s": round(seen.uptime_s, 1),
@@ -75,13 +72,20 @@ class Agent:
             "cpu": seen.cpu,
             "memory": seen.memory,
             "disk": seen.disk,
-            "servers": servers,
+            "servers": self.hub.servers(users),
         }
 
-    def _follow(self) -> None:
+    def _users(self) -> list[dict[str, Any]]:
+        """Return the hub's users; nobody while the hub itself starts."""
+        try:
+            return self.hub.users()
+        except HubAway:
+            return []
+
+    def _follow(self, users: list[dict[str, Any]]) -> None:
         known = identity.load(self.machine.state)
         self.door.token = known.token if known else ""
-        self.obey(Orders.parse(self.door.heartbeat(self.pulse())))
+        self.obey(Orders.parse(self.door.heartbeat(self.pulse(users))))
 
     def obey(self, orders: Orders) -> None:
         """Bring the machine to what is wanted: capacity and people are read by the hub itself, kernels are made here."""
@@ -102,14 +106,12 @@ class Agent:
                 self.door.step(f"install kernel {kernel.name}", "failed", time.monotonic() - begun, error.cause)
         kernels.retire(self.machine, {kernel.name for kernel in orders.kernels})
 
-    def _see_out(self) -> None:
-        """End the sessions of people who may no longer work here."""
+    def _see_out(self, users: list[dict[str, Any]]) -> None:
+        """End the sessions and the server of people who may no longer work here; their files stay."""
         listed = people.load(self.machine.state)
-        gone = set(listed.removed) | {person for person in listed.roles if not listed.may_work(person)}
-        if gone:
-            for user in self.hub.users():
-                if user["name"] in gone:
-                    self.hub.forget(user["name"])
+        for user in users:
+            if not listed.may_work(user["name"]):
+                self.hub.forget(user["name"])
 
     def _reap(self) -> None:
         marker = self.machine.instance_id

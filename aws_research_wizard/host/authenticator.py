@@ -96,6 +96,11 @@ class TicketLogin(BaseHandler):  # type: ignore[misc]  # jupyterhub ships no typ
         self._jupyterhub_user = user
         self.redirect(self.get_next_url(user))
 
+    def append_query_parameters(self, url: str, exclude: Any = None) -> str:
+        """Leave the ticket out of where we send the person on to."""
+        cleaned: str = super().append_query_parameters(url, exclude=[*(exclude or ("next", "_xsrf")), "ticket"])
+        return cleaned
+
     async def head(self) -> None:
         """Answer link checkers without using the ticket up."""
         self.set_status(200)

@@ -132,6 +132,7 @@ class Boot:
             wheel = next(machine.bundle.glob("*.whl"))
             maker = Maker(machine.uv, machine.python, machine.cache, machine.logs / "boot.log")
             note.detail = maker.make(machine.hub_env, machine.bundle / "requirements-host.txt", [wheel])
+            hub.take_back_own_kernel(machine)
 
     def _install_kernel(self, kernel: wanted.Kernel) -> None:
         with self.steps.step(f"install kernel {kernel.name}") as note:

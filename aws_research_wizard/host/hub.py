@@ -20,7 +20,7 @@ from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.orders import Orders
 
 NO_NATIVE_KERNEL = "--KernelSpecManager.ensure_native_kernel=False"
-"""JupyterLab's own Python is no place to work in: only the pack's kernels are offered."""
+"""Only the pack's kernels are offered, not JupyterLab's own Python."""
 
 
 def configure(machine: Machine, orders: Orders) -> None:
@@ -37,6 +37,10 @@ def configure(machine: Machine, orders: Orders) -> None:
     files.write(machine.etc / "supervisord.conf", _render("supervisord.conf.template", {**values, "front": front}))
     if orders.host:
         files.write(machine.etc / "Caddyfile", _render("Caddyfile.template", values))
+
+
+def take_back_own_kernel(machine: Machine) -> None:
+    """Unregister the kernel that JupyterLab's own environment brings: it is no place to work in."""
     shutil.rmtree(machine.hub_env / "share/jupyter/kernels", ignore_errors=True)
 
 

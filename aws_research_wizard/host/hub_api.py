@@ -6,13 +6,14 @@ Keeps true: asking is never taken for activity (servers are asked beside the pro
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
 from aws_research_wizard.host.machine import Machine
 
+PAGE = 200
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -31,28 +32,27 @@ class HubApi:
     def users(self) -> list[dict[str, Any]]:
         """Return the hub's users with their servers and these servers' states."""
         found: list[dict[str, Any]] = []
-        while page := self._ask("GET", f"{self._base}/users?limit=200&offset={len(found)}"):
+        while page := self._ask("GET", f"{self._base}/users?limit={PAGE}&offset={len(found)}"):
             found += page
+            if len(page) < PAGE:
+                break
         return found
 
     def forget(self, person: str) -> None:
         """Take a person off the hub: their server is stopped, their sessions and tokens end, their files stay."""
         self._ask("DELETE", f"{self._base}/users/{quote(person, safe='')}")
 
-    def servers(self) -> list[dict[str, Any]]:
+    def servers(self, users: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return `{user, started_at, last_activity, kernels}` of every server that runs."""
-        return [_pulse(user["name"], server, self._kernels(user["name"], server)) for user, server in self._running()]
-
-    def _running(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        pairs = [(user, server) for user in self.users() for server in (user.get("servers") or {}).values()]
-        return [(user, server) for user, server in pairs if server.get("ready")]
+        pairs = [(user["name"], server) for user in users for server in (user.get("servers") or {}).values()]
+        return [_pulse(person, server, self._kernels(person, server)) for person, server in pairs if server.get("ready")]
 
     def _kernels(self, person: str, server: Mapping[str, Any]) -> list[dict[str, Any]]:
         port = (server.get("state") or {}).get("port")
         if not port:
             return []
         try:
-            found = self._ask("GET", f"http://127.0.0.1:{port}/user/{quote(person)}/api/kernels?no_track_activity=1")
+            found = self._ask("GET", f"http://127.0.0.1:{port}/user/{quote(person, safe='@~')}/api/kernels?no_track_activity=1")
         except HubAway:
             return []
         return [

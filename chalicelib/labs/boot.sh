@@ -86,9 +86,10 @@ export AWR_LAB_ID='__LAB_ID__' AWR_STAGE='__STAGE__' AWR_REGION='__REGION__' AWR
 PYTHONPATH=$(echo "$here"/*.whl)
 AWR_BOOT_SECONDS=$("$python" -c "import time; print(round(time.time() - $started, 3))")
 export PYTHONPATH AWR_BOOT_SECONDS
+cd "$here"
 
 if [ -n "$root" ]; then
-  exec "$python" -m aws_research_wizard.host boot
+  exec "$python" -P -m aws_research_wizard.host boot
 fi
 # On AWS systemd keeps the boot's process: it is started again when it ends badly (3 = it has said why it cannot become a lab), and its
 # end takes nobody's server with it.
@@ -97,4 +98,4 @@ systemctl reset-failed wizard.service 2>/dev/null || true
 # shellcheck disable=SC2046  # one option a name
 exec systemd-run --unit=wizard --collect --property=Restart=on-failure --property=RestartSec=5 \
   --property=RestartPreventExitStatus=3 --property=KillMode=process --property=TimeoutStopSec=60 --property=LimitNOFILE=65536 \
-  $(printf -- '--setenv=%s ' $names) "$python" -m aws_research_wizard.host boot
+  $(printf -- '--setenv=%s ' $names) "$python" -P -m aws_research_wizard.host boot

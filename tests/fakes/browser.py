@@ -20,14 +20,17 @@ class Browser:
         self.http = httpx.Client(base_url=address, follow_redirects=False, timeout=60, trust_env=False)
         self.person = self.token = ""
 
+    def close(self) -> None:
+        self.http.close()
+
     def login(self, ticket: str) -> httpx.Response:
         return self.http.get("/hub/login", params={"ticket": ticket})
 
     def hub(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Ask the hub's API with the session's cookies."""
         xsrf = next((cookie.value for cookie in self.http.cookies.jar if cookie.name == "_xsrf" and cookie.path == "/hub/"), "")
-        referer = {"X-XSRFToken": xsrf or "", "Referer": f"{self.address}/hub/"}
-        return self.http.request(method, f"/hub/api{path}", headers=referer, **more)
+        headers = {"X-XSRFToken": xsrf or "", "Content-Type": "application/json"}  # a POST without a type is taken for a form
+        return self.http.request(method, f"/hub/api{path}", headers=headers, **more)
 
     def start(self, person: str, seconds: float = 60) -> None:
         """Start the person's server and wait until it is ready; take a token for it."""
@@ -41,7 +44,7 @@ class Browser:
 
     def server(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Ask the person's own server."""
-        url = f"/user/{quote(self.person)}{path}"
+        url = f"/user/{self.person}{path}"
         return httpx.request(
             method, f"{self.address}{url}", headers={"Authorization": f"token {self.token}"}, timeout=60, trust_env=False, **more
         )
@@ -53,7 +56,7 @@ class Browser:
 
     def run(self, kernel: str, code: str, seconds: float = 60) -> str:
         """Run code in a kernel; return what it printed (or its error)."""
-        url = f"{self.address.replace('http', 'ws', 1)}/user/{quote(self.person)}/api/kernels/{kernel}/channels"
+        url = f"{self.address.replace('http', 'ws', 1)}/user/{self.person}/api/kernels/{kernel}/channels"
         header = {"msg_id": uuid.uuid4().hex, "username": "", "session": uuid.uuid4().hex, "msg_type": "execute_request", "version": "5.3"}
         content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
         message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell", "buffers": []}

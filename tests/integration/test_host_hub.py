@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +59,34 @@ def box(bundle: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         world.close()
 
 
-def signed_in(box: Box, person: str = LEAD, role: str = "lead") -> Browser:
-    browser = Browser(box.address)
+@pytest.fixture
+def visit() -> Iterator[Callable[[Box], Browser]]:
+    """A new browser on a machine's hub; closed with the test."""
+    opened: list[Browser] = []
+
+    def browser(box: Box) -> Browser:
+        opened.append(Browser(box.address))
+        return opened[-1]
+
+    yield browser
+    for one in opened:
+        one.close()
+
+
+Visit = Callable[[Box], Browser]
+
+
+def signed_in(visit: Visit, box: Box, person: str = LEAD, role: str = "lead") -> Browser:
+    browser = visit(box)
     assert browser.login(box.world.ticket(person, role)).status_code == 302
     return browser
 
 
-def test_machine_becomes_a_lab_and_runs_a_cell(box: Box) -> None:
+def test_machine_becomes_a_lab_and_runs_a_cell(box: Box, visit: Visit) -> None:
     ready = box.world.of("ready")[0]
     assert ready["kernels"] == [KERNEL]
     assert {"claim identity", "install hub", "start hub", f"install kernel {KERNEL}"} <= {step["name"] for step in ready["steps"]}
-    browser = signed_in(box)
+    browser = signed_in(visit, box)
     browser.start(LEAD)
     specs = browser.server("GET", "/api/kernelspecs").json()["kernelspecs"]
     assert list(specs) == [KERNEL]
@@ -88,10 +105,10 @@ def test_heartbeat_tells_of_servers_and_kernels(box: Box) -> None:
     assert 0 <= beat["memory"] <= 100
 
 
-def test_ticket_opens_once_and_the_page_says_so(box: Box) -> None:
+def test_ticket_opens_once_and_the_page_says_so(box: Box, visit: Visit) -> None:
     ticket = box.world.ticket(MEMBER)
-    assert Browser(box.address).login(ticket).status_code == 302
-    again = Browser(box.address).login(ticket)
+    assert visit(box).login(ticket).status_code == 302
+    again = visit(box).login(ticket)
     assert again.status_code == 403
     assert "used already" in again.text
 
@@ -110,8 +127,8 @@ def test_no_ticket_shows_how_to_get_one(box: Box) -> None:
         ({"role": "viewer", "email": VIEWER}, "look, not work"),
     ],
 )
-def test_wrong_ticket_is_refused_in_words(box: Box, claims: dict[str, Any], words: str) -> None:
+def test_wrong_ticket_is_refused_in_words(box: Box, visit: Visit, claims: dict[str, Any], words: str) -> None:
     email = claims.pop("email", MEMBER)
-    page = Browser(box.address).login(box.world.ticket(email, **claims))
+    page = visit(box).login(box.world.ticket(email, **claims))
     assert page.status_code == 403
     assert words in page.text
