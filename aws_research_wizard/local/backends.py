@@ -1,7 +1,8 @@
 """How are EC2, IAM, STS and EFS kept over a restart, and what do we know of an instance?
 
 The emulating library holds everything in memory; here it is loaded from, and after each change saved to, one file, replaced
-atomically. Beside it stand the facts the library does not know: true power states, client tokens, sold-out types, the metadata key.
+atomically. Beside it stand the facts the library does not know: true power states, client tokens, sold-out types, the
+metadata key.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Backends:
         import moto.backends
 
         self.path = path
-        self.parts = {service: moto.backends.get_backend(service)[ACCOUNT] for service in SERVICES}  # type: ignore[index]
+        self.parts = {service: moto.backends.get_backend(service)[ACCOUNT] for service in SERVICES}
         self.memory = Memory()
         if path.exists():
             self._load()

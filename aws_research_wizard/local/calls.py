@@ -8,7 +8,6 @@ import urllib.request
 from typing import Any
 
 from aws_research_wizard.client.errors import WizardError
-from aws_research_wizard.local.home import ACCOUNT, REGION
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -36,14 +35,3 @@ def post_json(url: str, body: dict[str, Any], timeout: float = 10.0) -> dict[str
     """Send a JSON object to an address of ours."""
     data = json.dumps(body).encode()
     return dict(json.loads(_ask(urllib.request.Request(url, data, {"Content-Type": "application/json"}), timeout) or b"{}"))  # noqa: S310
-
-
-def post_aws(endpoint: str, service: str, target: str, body: dict[str, Any], timeout: float = 30.0) -> dict[str, Any]:
-    """A call of an AWS JSON service at the emulator, which reads account and region from the credential's scope."""
-    headers = {
-        "Content-Type": "application/x-amz-json-1.1",
-        "X-Amz-Target": target,
-        "Authorization": f"AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=local",
-    }
-    request = urllib.request.Request(endpoint, json.dumps(body).encode(), headers)  # noqa: S310 - our own loopback address
-    return dict(json.loads(_ask(request, timeout) or b"{}"))

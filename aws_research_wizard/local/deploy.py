@@ -31,7 +31,7 @@ BROKEN = frozenset({"ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED", "DE
 WARMERS = 6
 
 
-class DeployFailed(WizardError):
+class DeployFailed(WizardError):  # noqa: N818 - named for what happened
     """The control plane could not be put in place."""
 
 
@@ -73,7 +73,9 @@ def build_package() -> Package:
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": ""})
     if done.returncode:
         told = (done.stderr or done.stdout).strip().splitlines()
-        raise DeployFailed(f"the package could not be built: {told[-1] if told else done.returncode}", "see it whole: make package STAGE=local")
+        raise DeployFailed(
+            f"the package could not be built: {told[-1] if told else done.returncode}", "see it whole: make package STAGE=local"
+        )
     return Package(out)
 
 
@@ -145,7 +147,9 @@ class Deployer:
                 raise DeployFailed(f"CloudFormation refused the template: {error.response['Error']['Message']}") from error
         end = self._settle(cloudformation)
         if end not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-            raise DeployFailed(f"the stack ended {end}: {'; '.join(self._reasons(cloudformation))}", "this is a defect: please report it")
+            raise DeployFailed(
+                f"the stack ended {end}: {'; '.join(self._reasons(cloudformation))}", "this is a defect: please report it"
+            )
 
     def _status(self, cloudformation: Any) -> str:
         from botocore.exceptions import ClientError
@@ -177,7 +181,9 @@ class Deployer:
     def functions(self) -> list[str]:
         """The names of our functions."""
         pages = self.client("lambda").get_paginator("list_functions").paginate()
-        return sorted(one["FunctionName"] for page in pages for one in page["Functions"] if one["FunctionName"].startswith(PREFIX))
+        return sorted(
+            one["FunctionName"] for page in pages for one in page["Functions"] if one["FunctionName"].startswith(PREFIX)
+        )
 
     def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         """Call one function and wait; DeployFailed carries its error's words."""

@@ -1,8 +1,8 @@
 """Where does the local cloud keep its things, and on which ports does it listen?
 
-One folder (``AWR_HOME``, else the user's data folder) holds everything: ports and choices in ``state.json``, the saved services,
-the machines, the shared file systems. Ports are chosen once and kept; a port someone else took meanwhile is chosen anew.
-Kept true: ``state.json`` is replaced atomically, so a killed process never leaves half a file.
+One folder (``AWR_HOME``, else the user's data folder) holds everything: ports and choices in ``state.json``, the saved
+services, the machines, the shared file systems. Ports are chosen once and kept; a port someone else took meanwhile is chosen
+anew. Kept true: ``state.json`` is replaced atomically, so a killed process never leaves half a file.
 """
 
 from __future__ import annotations

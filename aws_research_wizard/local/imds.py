@@ -1,7 +1,7 @@
 """What does an instance learn about itself? The metadata service, version 2 only, at ``/_imds/<instance-id>/latest/…``.
 
-A session token is a keyed hash over instance and expiry, so tokens stay good over a restart of the endpoint. Credentials come from
-the role of the instance profile, with the instance id as the session's name, exactly as EC2 does it.
+A session token is a keyed hash over instance and expiry, so tokens stay good over a restart of the endpoint. Credentials
+come from the role of the instance profile, with the instance id as the session's name, exactly as EC2 does it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The infrastructure endpoint: EC2, IAM, STS and EFS true enough to trust a launch to, plus the instances' metadata service.
 
-Around the emulating library stand the truths it lacks: client tokens, capacity, power states that pass through pending and stopping,
-refusals in EC2's words, signatures on GetCallerIdentity, and a file that survives ``kill -9``. Under ``/_local`` the machine runner
-acts as the hypervisor: it waits for changes and confirms what it has done.
+Around the emulating library stand the truths it lacks: client tokens, capacity, power states that pass through pending and
+stopping, refusals in EC2's words, signatures on GetCallerIdentity, and a file that survives ``kill -9``. Under ``/_local``
+the machine runner acts as the hypervisor: it waits for changes and confirms what it has done.
 """
 
 from __future__ import annotations
@@ -237,4 +237,3 @@ def _read(environ: dict[str, Any]) -> bytes:
     stream: Any = environ["wsgi.input"]
     length = environ.get("CONTENT_LENGTH") or ("-1" if environ.get("wsgi.input_terminated") else "0")
     return bytes(stream.read(int(length)))
-

@@ -1,8 +1,8 @@
 """Which writes were answered since the last full save? A file of them, one line per request.
 
-A request's writes are one line, written in one call before the answer is sent: after ``kill -9`` either all of a transaction is there
-or nothing of it. Each line has a number; a full save carries the number it includes, so a line is never applied twice. A full save
-opens a new file first and removes the older ones last.
+A request's writes are one line, written in one call before the answer is sent: after ``kill -9`` either all of a transaction
+is there or nothing of it. Each line has a number; a full save carries the number it includes, so a line is never applied
+twice. A full save opens a new file first and removes the older ones last.
 """
 
 from __future__ import annotations

@@ -1,21 +1,20 @@
 """How does a record in EC2 become a running machine? Its user data runs as processes of this computer.
 
-A machine is a folder (``root`` in it stands for ``/``), a few ports that stay the same over its life, and the processes that carry its
-id in their environment. It is started in its own session, so it outlives the runner; it gets no credentials but those of its own
-metadata service. Every shell-script part of its user data runs at each boot, in order, as cloud-init does with ``scripts-user always``.
+A machine is a folder (``root`` in it stands for ``/``), a few ports that stay the same over its life, and the processes that
+carry its id in their environment. It is started in its own session, so it outlives the runner; it gets no credentials but
+those of its own metadata service. Every shell-script part of its user data runs at each boot, in order, as cloud-init does
+with ``scripts-user always``.
 """
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import email
 import email.policy
 import gzip
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -34,7 +33,7 @@ PASSED_ON_PREFIXES = ("LC_", "UV_", "PIP_")
 
 
 def scripts(user_data: bytes) -> list[str]:
-    """The shell scripts in user data, in order: every ``text/x-shellscript`` part of a multipart, or the whole if it is a script."""
+    """The shell scripts in user data, in order: each ``text/x-shellscript`` part of a multipart, or the whole script."""
     if user_data[:2] == b"\x1f\x8b":
         user_data = gzip.decompress(user_data)
     if user_data.startswith(b"#!"):
@@ -58,11 +57,15 @@ class Surroundings:
 
     def environment(self, instance_id: str, root: Path, ports: Mapping[str, int]) -> dict[str, str]:
         """The whole environment of a machine's first process; nothing of ours leaks in but what is named here."""
-        outside = {k: v for k, v in os.environ.items() if k in PASSED_ON or k.startswith(PASSED_ON_PREFIXES) or k.lower().endswith("_proxy")}
+        outside = {
+            k: v
+            for k, v in os.environ.items()
+            if k in PASSED_ON or k.startswith(PASSED_ON_PREFIXES) or k.lower().endswith("_proxy")
+        }
         return {
             **outside,
             **user_settings(),
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+            "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(root / "root"),
             "TMPDIR": str(root / "tmp"),
             processes.MACHINE_MARK: instance_id,
@@ -70,7 +73,7 @@ class Surroundings:
             "AWR_PORTS": json.dumps(dict(ports)),
             "AWR_EFS_ROOT": str(self.home.efs),
             "AWR_CACHE": str(self.home.cache),
-            "AWR_PYTHON": sys.executable,
+            "AWR_PYTHON": base_python(),
             "AWR_UV": find_uv(),
             "UV_CACHE_DIR": uv_cache(),
             "AWR_EXECUTE_API_ENDPOINT": self.emulator,
@@ -81,7 +84,9 @@ class Surroundings:
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{self.infra}/_imds/{instance_id}",
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_CONFIG_FILE": os.devnull,
-            "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")), "127.0.0.1,localhost"])),
+            "NO_PROXY": ",".join(
+                filter(None, [os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")), "127.0.0.1,localhost"])
+            ),
         }
 
 
@@ -101,6 +106,11 @@ def uv_cache() -> str:
 
     base = os.environ.get("XDG_CACHE_HOME")
     return str(Path(base) / "uv" if base else Path.home() / ".cache" / "uv" if sys.platform != "win32" else user_cache_path("uv"))
+
+
+def base_python() -> str:
+    """The Python that machines build their environments on: the one under our own virtual environment."""
+    return str(Path(sys.executable).resolve())
 
 
 def find_uv() -> str:
@@ -139,7 +149,9 @@ class Machine:
         for name in ("root", "tmp"):
             (root / name).mkdir(parents=True, exist_ok=True)
         env = self.around.environment(self.instance_id, root, ports)
-        first = processes.launch(["/bin/sh", str(self._boot_script(user_data))], log=self.folder / "console.log", env=env, cwd=root)
+        first = processes.launch(
+            ["/bin/sh", str(self._boot_script(user_data))], log=self.folder / "console.log", env=env, cwd=root
+        )
         known = processes.Known.of(psutil.Process(first.pid))
         fresh = {"ports": ports, "pid": known.pid, "started": known.started, "booted_at": time.time()}
         write_atomically(self.record, json.dumps(fresh, indent=1))
@@ -169,17 +181,10 @@ class Machine:
         return (first is not None and first.alive() is not None) or bool(self.processes())
 
     def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
-        """Ask the first processes to end, wait, then kill all that carry the machine's mark; returns when none is left."""
-        found = self.processes()
-        ids = {one.pid for one in found}
-        for one in found:
-            with contextlib.suppress(psutil.Error):
-                if one.ppid() not in ids:
-                    one.send_signal(signal.SIGTERM)
-        psutil.wait_procs(found, timeout=grace_seconds)
+        """Ask all processes to end, as an operating system does when it halts; kill what is left; returns when none is."""
+        processes.end(self.processes(), grace_seconds)
         while left := self.processes():
-            processes.send(left, signal.SIGKILL)
-            psutil.wait_procs(left, timeout=5)
+            processes.end(left, 1.0)
 
     def forget(self) -> None:
         """Remove the machine's folder; shared file systems are elsewhere and stay."""

@@ -1,8 +1,8 @@
 """In which state is an instance really, and which calls does that state allow?
 
-The library behind the EC2 endpoint jumps straight to the wanted state; EC2 passes through pending, stopping and shutting-down until
-the hypervisor is done. Here the wanted state is turned into the true next one, the hypervisor (the machine runner) confirms the end
-of each passage, and calls that EC2 refuses in a state are refused in EC2's words.
+The library behind the EC2 endpoint jumps straight to the wanted state; EC2 passes through pending, stopping and
+shutting-down until the hypervisor is done. Here the wanted state is turned into the true next one, the hypervisor (the
+machine runner) confirms the end of each passage, and calls that EC2 refuses in a state are refused in EC2's words.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Which processes belong to this cloud, which are alive, and how do they start and end?
 
-A process is known by its id *and* its start time, so a reused id is never mistaken for ours. Detached processes live in their own
-session and write to a log file. Everything a machine starts carries ``AWR_INSTANCE_ID`` in its environment, so that even a process
-that left its group is found. Kept true: we only ever signal processes we recognise in one of these two ways.
+A process is known by its id *and* its start time, so a reused id is never mistaken for ours. Detached processes live in
+their own session and write to a log file. Everything a machine starts carries ``AWR_INSTANCE_ID`` in its environment, so
+that even a process that left its group is found. Kept true: we only ever signal processes we recognise in one of these two
+ways.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +36,14 @@ class Known:
     @classmethod
     def of(cls, process: psutil.Process) -> Known:
         return cls(process.pid, process.create_time())
+
+    @staticmethod
+    def still(process: psutil.Process) -> bool:
+        """Does this very process live, and not as a zombie?"""
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
 
     def alive(self) -> psutil.Process | None:
         """The living process, or None when it ended, is a zombie, or its id belongs to someone else."""
@@ -94,9 +104,28 @@ def send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
             process.send_signal(number)
 
 
+def gone(processes: Sequence[psutil.Process], within_seconds: float) -> list[psutil.Process]:
+    """Wait for processes to end; returns those that still live. A zombie has ended, whoever forgot to bury it."""
+    deadline = time.monotonic() + within_seconds
+    while left := [one for one in processes if Known.still(one)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return left
+
+
 def end(processes: Sequence[psutil.Process], grace_seconds: float) -> None:
     """Ask processes to end, wait, then kill what is left; returns when they are gone."""
     send(processes, signal.SIGTERM)
-    _, left = psutil.wait_procs(processes, timeout=grace_seconds)
+    left = gone(processes, grace_seconds)
     send(left, signal.SIGKILL)
-    psutil.wait_procs(left, timeout=5)
+    gone(left, 5.0)
+
+
+def end_noted(home: Home, name: str, grace_seconds: float) -> None:
+    """End the process written down under ``name``, if it lives, and strike it off."""
+    known = recall(home, name)
+    living = known.alive() if known else None
+    if living is not None:
+        end([living], grace_seconds)
+    forget(home, name)

@@ -1,7 +1,8 @@
 """What becomes of a workflow that was running when the emulator died?
 
-The emulator would mark it failed. On AWS Step Functions does not die, so here a restored execution goes on: it re-enters the state it
-was in, with that state's input. Tasks are delivered at least once by contract, so a task that had just finished may run again.
+The emulator would mark it failed. On AWS Step Functions does not die, so here a restored execution goes on: it re-enters the
+state it was in, with that state's input. Tasks are delivered at least once by contract, so a task that had just finished may
+run again.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The process that plays the hypervisor: ``python -m aws_research_wizard.local.runner --home DIR --emulator URL --infra URL``.
 
-It waits for changes of instances at the infrastructure endpoint, makes the processes match (boot, stop, remove), confirms what it has
-done, and tells the event bus of every state as EC2 does. Kept true: machines live on when the runner dies and are found again by the
-mark in their environment; an event is struck off only after the bus took it, so each is sent at least once; what blocks one machine
-(a slow stop) does not hold up another.
+It waits for changes of instances at the infrastructure endpoint, makes the processes match (boot, stop, remove), confirms
+what it has done, and tells the event bus of every state as EC2 does. Kept true: machines live on when the runner dies and
+are found again by the mark in their environment; an event is struck off only after the bus took it, so each is sent at least
+once; what blocks one machine (a slow stop) does not hold up another.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import signal
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from aws_research_wizard.local.calls import Unreachable, get_json, post_aws, post_json
+from aws_research_wizard.local.calls import Unreachable, get_json, post_json
 from aws_research_wizard.local.home import ACCOUNT, REGION, Home, read_json, write_atomically
 from aws_research_wizard.local.machine import Machine, Surroundings
 
@@ -71,7 +72,7 @@ class Outbox:
         """Tell the bus everything that waits, in order; what it does not take stays."""
         while self.waiting:
             instance_id, state = self.waiting[0]
-            answer = post_aws(self.emulator, "events", "AWSEvents.PutEvents", {"Entries": [event(instance_id, state)]})
+            answer = post_json(f"{self.emulator}/_local/events", {"Entries": [event(instance_id, state)]})
             if answer.get("FailedEntryCount"):
                 raise Unreachable(f"the bus refused an event: {answer}")
             with self.lock:
@@ -169,7 +170,7 @@ class Runner:
                 busy = self.busy.get(name)
                 if state == "running" and not (busy and busy.is_alive()) and not Machine(name, self.around).alive():
                     log.warning("%s: its processes ended; the instance stops", name)
-                    self._safely(name, lambda name=name: self._confirm(name, "stopping"))  # type: ignore[misc]
+                    self._safely(name, partial(self._confirm, name, "stopping"))
 
     def _send_events(self) -> None:
         while not self.ending.wait(0.1):
@@ -197,6 +198,7 @@ def main() -> None:
     parser.add_argument("--infra", required=True)
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # machines that end are buried at once
     runner = Runner(Surroundings(Home.at(asked.home), asked.emulator, asked.infra))
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     runner.run()

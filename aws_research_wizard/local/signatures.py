@@ -1,7 +1,8 @@
 """Does a GetCallerIdentity request carry a true signature of the session it names?
 
-A machine proves who it is by a signed GetCallerIdentity that the control plane sends on. The emulating library believes any access
-key; here the signature is computed again from the request with the session's secret, so that a forged proof fails as on AWS.
+A machine proves who it is by a signed GetCallerIdentity that the control plane sends on. The emulating library believes any
+access key; here the signature is computed again from the request with the session's secret, so that a forged proof fails as
+on AWS.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Any
 
 from aws_research_wizard.local.power import Refusal
 
-_AUTHORIZATION = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8}/[^/]+/[^/]+/aws4_request), ?SignedHeaders=([^,]+), ?Signature=(\w+)")
+_AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8}/[^/]+/[^/]+/aws4_request), ?SignedHeaders=([^,]+), ?Signature=(\w+)"
+)
 
 
 def identity_refusal(environ: dict[str, Any], body: bytes, secret_of: Callable[[str], str | None]) -> Refusal | None:
@@ -39,7 +42,9 @@ def _signature(environ: dict[str, Any], body: bytes, key: str, secret: str, scop
 
     _, region, service, _ = scope.split("/")
     headers = {name: _header(environ, name) for name in signed}
-    request = AWSRequest(method=environ["REQUEST_METHOD"], url=f"http://{environ.get('HTTP_HOST', '')}/", data=body, headers=headers)
+    request = AWSRequest(
+        method=environ["REQUEST_METHOD"], url=f"http://{environ.get('HTTP_HOST', '')}/", data=body, headers=headers
+    )
     request.context["timestamp"] = _header(environ, "x-amz-date")
     auth = SigV4Auth(Credentials(key, secret), service, region)
     return str(auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request))

@@ -1,8 +1,8 @@
 """How do DynamoDB's items, its streams and the starts of executions survive ``kill -9``?
 
-The emulator saves only when it shuts down in order. Its two functions through which every item write goes, and the one that makes
-stream records, are wrapped to take each change down in the journal; the stream records themselves, which the emulator would forget
-while it remembers how far they were read, are saved beside the tables.
+The emulator saves only when it shuts down in order. Its two functions through which every item write goes, and the one that
+makes stream records, are wrapped to take each change down in the journal; the stream records themselves, which the emulator
+would forget while it remembers how far they were read, are saved beside the tables.
 """
 
 from __future__ import annotations
@@ -97,5 +97,7 @@ class Tables:
             (key, {k: v for k, v in table.items() if k not in {"items", "ItemCount", "TableSizeBytes", self.db._INDEX_MEMBERS}})
             for key, table in list(self.db._tables._data.items())
         ]
-        rest = [sorted(map(repr, store._data.items())) for store in (self.db._ttl_settings, self.db._pitr_settings, self.db._tags)]
+        rest = [
+            sorted(map(repr, store._data.items())) for store in (self.db._ttl_settings, self.db._pitr_settings, self.db._tags)
+        ]
         return repr((tables, rest))

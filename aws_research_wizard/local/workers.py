@@ -1,7 +1,7 @@
 """How do twenty Lambda workers start quickly from one package? They share one unpacked copy.
 
-The emulator unpacks the package anew for each worker, so that each compiles all of it again. Here the folder a worker is given is a
-link to a copy kept by the package's hash, where Python also keeps what it compiled.
+The emulator unpacks the package anew for each worker, so that each compiles all of it again. Here the folder a worker is
+given is a link to a copy kept by the package's hash, where Python also keeps what it compiled.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def shared_copy(archive: Path, cache: Path) -> Path:
             draft = cache / f"{digest}.{os.getpid()}"
             shutil.rmtree(draft, ignore_errors=True)
             with zipfile.ZipFile(archive) as packed_files:
-                packed_files.extractall(draft)  # noqa: S202 - the package we built ourselves
+                packed_files.extractall(draft)
             draft.rename(folder)
     return folder
 
@@ -59,7 +59,8 @@ def hash_code_once() -> None:
     """Remember the blob of a package already written: the periodic save would else hash every function's code each time."""
     from ministack.services import lambda_svc
 
-    write, known = lambda_svc._write_code_blob, {}
+    write = lambda_svc._write_code_blob
+    known: dict[int, tuple[bytes, str]] = {}
 
     def remembered(code: bytes) -> Any:
         kept = known.get(id(code))

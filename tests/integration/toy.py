@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-CODE = '''
+CODE = """
 import json, os, time, uuid
 import boto3
 
@@ -45,7 +45,7 @@ def api(event, context):
         item = client("dynamodb").get_item(TableName=table(), Key={"pk": {"S": "token"}, "sk": {"S": body["name"]}})["Item"]
         client("stepfunctions").send_task_success(taskToken=item["token"]["S"], output="{}")
         return {"statusCode": 200, "body": "{}"}
-    return {"statusCode": 404, "body": "{}"}
+    return {"statusCode": 200, "body": json.dumps({"path": path})}
 
 def first(event, context):
     if event.get("warm"):
@@ -85,7 +85,7 @@ def reconcile_labs(event, context):
     if not event.get("warm"):
         put("reconciled", uuid.uuid4().hex)
     return {}
-'''
+"""
 
 PREFIX = "aws-research-wizard-local"
 STORY = {
@@ -135,29 +135,41 @@ def _rule(bus: str, pattern: dict[str, Any]) -> dict[str, Any]:
     return {"Type": "AWS::Events::Rule", "Properties": {"EventBusName": bus, "EventPattern": pattern, "Targets": [target]}}
 
 
-def template() -> dict[str, Any]:
+def template(paths_served: tuple[str, ...]) -> dict[str, Any]:
     """The toy's CloudFormation template."""
     proxy = {
         "type": "aws_proxy",
         "httpMethod": "POST",
-        "uri": {"Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${APIHandler.Arn}/invocations"},
+        "uri": {"Fn::Sub": f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:{PATH}"},
     }
-    paths = {path: {"x-amazon-apigateway-any-method": {"x-amazon-apigateway-integration": proxy}} for path in PATHS}
+    paths = {path: {verb: {"x-amazon-apigateway-integration": proxy} for verb in ("get", "post")} for path in paths_served}
     keys = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
     trust = {
         "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}, "Action": "sts:AssumeRole"}],
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]},
+                "Action": "sts:AssumeRole",
+            }
+        ],
     }
     resources: dict[str, Any] = {
         "Role": {"Type": "AWS::IAM::Role", "Properties": {"RoleName": f"{PREFIX}-toy", "AssumeRolePolicyDocument": trust}},
-        "Artifacts": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": {"Fn::Sub": f"{PREFIX}-artifacts-${{AWS::AccountId}}"}}},
+        "Artifacts": {
+            "Type": "AWS::S3::Bucket",
+            "Properties": {"BucketName": {"Fn::Sub": f"{PREFIX}-artifacts-${{AWS::AccountId}}"}},
+        },
         "Bus": {"Type": "AWS::Events::EventBus", "Properties": {"Name": f"{PREFIX}-facts"}},
         "Things": {
             "Type": "AWS::DynamoDB::Table",
             "Properties": {
                 "TableName": f"{PREFIX}-things",
                 "BillingMode": "PAY_PER_REQUEST",
-                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}],
+                "AttributeDefinitions": [
+                    {"AttributeName": "pk", "AttributeType": "S"},
+                    {"AttributeName": "sk", "AttributeType": "S"},
+                ],
                 "KeySchema": keys,
                 "StreamSpecification": {"StreamViewType": "NEW_IMAGE"},
             },
@@ -201,6 +213,7 @@ def template() -> dict[str, Any]:
     }
 
 
+PATH = "path/2015-03-31/functions/${APIHandler.Arn}/invocations"
 PATHS = ("/health", "/runs", "/things", "/done")
 
 
@@ -214,8 +227,11 @@ def write(folder: Path, note: str = "") -> Path:
     name = f"bundle-{hashlib.sha256(bundle).hexdigest()[:12]}.tar.gz"
     (folder / name).write_bytes(bundle)
     (folder / "deployment.zip").write_bytes(packed.getvalue())
-    (folder / "template.json").write_text(json.dumps(template()))
-    sums = {one: {"sha256": hashlib.sha256((folder / one).read_bytes()).hexdigest()} for one in ("deployment.zip", "template.json", name)}
+    (folder / "template.json").write_text(json.dumps(template((*PATHS, "/new") if note else PATHS)))
+    sums = {
+        one: {"sha256": hashlib.sha256((folder / one).read_bytes()).hexdigest()}
+        for one in ("deployment.zip", "template.json", name)
+    }
     fingerprint = hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest()
     manifest = {"stage": "local", "fingerprint": fingerprint, "bundle_key": f"host/{name}", "files": sums}
     (folder / "manifest.json").write_text(json.dumps(manifest))
