@@ -12,11 +12,13 @@ from chalicelib.runtime import aws
 INLINE = "lab"
 
 
-def ensure_role(name: str, statements: Sequence[Mapping[str, object]], tags: Mapping[str, str]) -> None:
+def ensure_role(name: str, statements: Sequence[Mapping[str, object]], boundary: str, tags: Mapping[str, str]) -> None:
+    """The role of this name; whatever it is given, it may never do more than `boundary` says."""
     with patiently("EntityAlreadyExists"):
         aws.client("iam").create_role(
             RoleName=name,
             AssumeRolePolicyDocument=json.dumps(_policy([TRUST])),
+            PermissionsBoundary=boundary,
             Description="What one research lab's machine may do",
             Tags=_tagged(tags),
         )

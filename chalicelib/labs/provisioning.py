@@ -124,7 +124,7 @@ def _identity(book: Book) -> str:
     allowed = rights.statements(lab.id, known, open_data)
 
     def role() -> str:
-        iam.ensure_role(name, allowed, _tags(lab))
+        iam.ensure_role(name, allowed, rights.boundary(known), _tags(lab))
         return name
 
     def profile() -> str:

@@ -29,5 +29,10 @@ def statements(lab_id: str, known: Settings, open_data: Sequence[Statement]) -> 
     )
 
 
+def boundary(known: Settings) -> str:
+    """The stack's policy that no lab's role may exceed; the control plane may make no role without it."""
+    return f"arn:{known.partition}:iam::{known.need('account')}:policy/{known.prefix}-lab-boundary"
+
+
 def _allow(sid: str, actions: Sequence[str], resource: str) -> Statement:
     return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resource}
