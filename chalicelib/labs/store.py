@@ -12,7 +12,7 @@ Keeps true: every change names the phase and generation it was decided on, so of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -69,7 +69,7 @@ class LabItem(Item):
     due_pk = UnicodeAttribute(null=True)
     due = UnicodeAttribute(null=True)
     expires = NumberAttribute(null=True)
-    name = UnicodeAttribute()
+    name = UnicodeAttribute(null=True)
     domain = UnicodeAttribute()
     phase = UnicodeAttribute()
     owner = UnicodeAttribute()
@@ -366,7 +366,7 @@ def wait(lab: Lab, what: Waiting) -> tuple[Write, ...]:
 
 _INTEGERS = ("users", "shared_storage_gb", "generation", "members", "notebooks")
 _FIELDS = tuple(field.name for field in fields(Lab) if field.name != "id")
-_BLANK: dict[str, Any] = {field.name: field.default for field in fields(Lab)}
+_BLANK: dict[str, Any] = {field.name: "" if field.default is MISSING else field.default for field in fields(Lab)}
 
 
 def _attributes(lab: Lab) -> dict[str, Any]:
