@@ -24,7 +24,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
-    """One line of the display; `seconds` it took (None while it runs), `at` seconds after the chapter began."""
+    """One line of the display; `seconds` it took (None while it runs), `at` seconds after the chapter began.
+
+    The step that ends a chapter took the whole of it.
+    """
 
     key: str
     label: str
@@ -41,7 +44,7 @@ STORY: dict[str, tuple[str, str]] = {
     "StoragePrepared": ("Storage prepared", "Launching a machine"),
     "MachineLaunched": ("Machine launched", "Machine starting up"),
     "MachineClaimed": ("Machine identified", "Machine setting itself up"),
-    "LabReady": ("Hub ready", ""),
+    "LabReady": ("Lab ready", ""),
     "LabStopping": ("Stop requested", "Stopping the machine"),
     "LabStopped": ("Stopped, data kept", ""),
     "LabStarting": ("Start requested", "Starting the machine"),
@@ -72,7 +75,8 @@ def steps(facts: Sequence[Fact], *, rested: bool = False) -> list[Step]:
         if name == "MachineStep":
             _machine_step(lines, data, at)
         elif name in STORY:
-            lines[name] = Step(name, STORY[name][0], State.DONE, at, at - since, _detail(name, data))
+            took = at if name in ENDINGS else at - since
+            lines[name] = Step(name, STORY[name][0], State.DONE, at, took, _detail(name, data))
             since, doing = at, STORY[name][1]
         elif name in ("LabFailed", "LabCapacityFallback", "MachineLost"):
             lines[f"{name}{at}"] = _aside(name, data, at)

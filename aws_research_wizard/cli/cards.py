@@ -8,6 +8,7 @@ from aws_research_wizard.cli.session import PROGRAM
 if TYPE_CHECKING:
     from aws_research_wizard.client.shapes import LabView
 
+SPARE = ("OWNER", "USERS", "MACHINE", "PRICE")
 HEADS = ("LAB", "NAME", "DOMAIN", "PHASE", "MACHINE", "USERS", "PRICE", "OWNER", "CHANGED")
 
 
@@ -33,7 +34,8 @@ def listing(labs: "list[LabView]") -> str:
     """The table of labs; columns nobody fills are not shown."""
     cells = rows(labs)
     kept = [i for i in range(len(HEADS)) if any(row[i] for row in cells)]
-    return screen.table([HEADS[i] for i in kept], [[row[i] for i in kept] for row in cells])
+    spare = [name for name in SPARE if HEADS.index(name) in kept]
+    return screen.table([HEADS[i] for i in kept], [[row[i] for i in kept] for row in cells], spare=spare)
 
 
 def page(lab: "LabView") -> str:

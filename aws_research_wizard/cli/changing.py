@@ -58,7 +58,10 @@ def scale(lab: str, no_wait: bool, output: Format, **wish: Any) -> None:
 @click.option("--yes", "-y", is_flag=True, help="Do not ask. Without --keep-data the files go too.")
 @no_wait
 def delete(lab: str, keep_data: bool, yes: bool, no_wait: bool, output: Format) -> None:
-    """Take a lab down, with a receipt of what is gone and what is kept."""
+    """Take a lab down, with a receipt.
+
+    It says what is gone, seen to be gone, and what is kept at which monthly cost.
+    """
     with connect() as calls:
         found = labs.find(calls, lab)
         if not yes:

@@ -88,9 +88,10 @@ def wait(
     lab, facts = watch(calls, lab, output)
     if lab["phase"] in wanted:
         return lab, facts
-    if lab["phase"] == "FAILED":
+    if lab["phase"] == "FAILED" or lab["cause"]:
+        how = "failed" if lab["phase"] == "FAILED" else f"is {lab['phase']}"
         raise LabFailed(
-            lab["id"], f"lab {lab['id']} failed: {lab['cause'] or 'no cause was reported'}", _after_failure(calls, lab)
+            lab["id"], f"lab {lab['id']} {how}: {lab['cause'] or 'no cause was reported'}", _after_failure(calls, lab)
         )
     raise WizardError(
         f"lab {lab['id']} is {lab['phase']} now: somebody changed it meanwhile", f"{PROGRAM} jupyter events {lab['id']}"

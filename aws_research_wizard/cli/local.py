@@ -104,7 +104,7 @@ def status(output: Format) -> None:
 
 @command(app, "down", "local down")
 def down(output: Format) -> None:
-    """Stop everything; labs, files and people are kept for the next `up`."""
+    """Stop everything; labs and files are kept."""
     with _progress(output) as progress:
         found = _cloud().down(None, progress)
     emit(

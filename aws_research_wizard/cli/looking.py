@@ -64,7 +64,7 @@ def events(lab: str, follow: bool, output: Format) -> None:
         trail = Trail(calls, labs.find(calls, lab)["id"])
         facts = trail.news()
         if not follow:
-            emit(output, list(facts), lambda: screen.table(("WHEN", "WHAT", "DETAILS", "BY"), map(_row, facts)))
+            emit(output, list(facts), lambda: screen.table(("WHEN", "WHAT", "DETAILS", "BY"), map(_row, facts), spare=["BY"]))
             return
         while True:
             for fact in facts:

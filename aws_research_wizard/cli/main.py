@@ -23,6 +23,7 @@ DOORS: dict[str, tuple[str, bool, str]] = {
     "whoami": ("account", False, "Who the token says you are."),
     "limits": ("account", False, "How many labs your teams have and may have."),
     "tokens": ("tokens", True, "Your access tokens: create, list, revoke."),
+    "people": ("people", True, "Who may use this control plane (for its administrators)."),
     "doctor": ("machine", False, "What is missing on this machine, and how to get it."),
     "version": ("machine", False, "The version of this program."),
     "completion": ("machine", False, "Completion of commands and lab names for your shell."),
@@ -72,7 +73,7 @@ def run(args: list[str]) -> int:
         args = [word for word in args if word != "--debug"]
     try:
         code = app.main(args, prog_name=PROGRAM, standalone_mode=False)
-    except BrokenPipeError:
+    except SystemExit:  # how click ends when the reader of a pipe has gone: `… | head` is no failure
         return 0
     except Exception as error:  # the outermost frame: everything ends in one line and an exit code
         return _failed(error)

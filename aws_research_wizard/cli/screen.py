@@ -69,11 +69,18 @@ def width() -> int | None:
     return None
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, room: int | None = None) -> str:
-    """Columns with a head; the widest give way on a narrow terminal, and a very narrow one gets a block per row."""
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, spare: Sequence[str] = (), room: int | None = None) -> str:
+    """Columns with a head. Where they do not fit, the `spare` ones go in their order, then the widest give way.
+
+    A very narrow terminal gets a block per row with everything in it.
+    """
     cells = [[str(cell) for cell in row] for row in rows]
     room = room or width()
     widths = [max(map(_columns, column)) for column in zip(heads, *cells, strict=True)]
+    if spare and room and _total(widths) > room >= NARROWEST_TABLE:
+        place = heads.index(spare[0])
+        fewer = [[*row[:place], *row[place + 1 :]] for row in [list(heads), *cells]]
+        return table(fewer[0], fewer[1:], spare=spare[1:], room=room)
     if room and _total(widths) > room:
         if room < NARROWEST_TABLE:
             return "\n\n".join(block(list(zip(heads, row, strict=True))) for row in cells)

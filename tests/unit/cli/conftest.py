@@ -24,6 +24,13 @@ class Ended:
     err: str
 
 
+class Keyboard(io.StringIO):
+    """Input that a person types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 Arw = Callable[..., Ended]
 
 
@@ -56,8 +63,8 @@ def _terminal(cloud: MockCloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 def nobody(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Arw:
     """Runs one command line; nobody is signed in."""
 
-    def run(line: str, stdin: str = "") -> Ended:
-        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+    def run(line: str, stdin: str = "", *, at_keyboard: bool = False) -> Ended:
+        monkeypatch.setattr("sys.stdin", Keyboard(stdin) if at_keyboard else io.StringIO(stdin))
         code = main.run(shlex.split(line))
         out, err = capsys.readouterr()
         return Ended(code, out, err)

@@ -20,9 +20,9 @@ def facts(*told: tuple[str, float] | tuple[str, float, dict[str, Any]]) -> list[
 
 REQUEST: list[Any] = [
     ("LabRequested", 0),
-    ("EnvironmentResolved", 0.5, {"instance_type": "r6i.2xlarge"}),
+    ("EnvironmentResolved", 0.5, {"kernels": ["genomics-python"]}),
     ("StoragePrepared", 2),
-    ("MachineLaunched", 4),
+    ("MachineLaunched", 4, {"instance_type": "r6i.2xlarge"}),
     ("MachineClaimed", 12),
 ]
 
@@ -51,7 +51,7 @@ def test_between_two_facts_something_is_going_on(count: int, now: str) -> None:
 def test_a_step_took_the_time_since_the_one_before() -> None:
     shown = steps(facts(*REQUEST))
     assert [step.seconds for step in shown[:5]] == pytest.approx([0.0, 0.5, 1.5, 2.0, 8.0])
-    assert shown[1].detail == "r6i.2xlarge"
+    assert (shown[1].detail, shown[3].detail) == ("genomics-python", "r6i.2xlarge")
 
 
 def test_the_machines_own_steps_run_side_by_side_and_end_with_their_own_time() -> None:
@@ -62,12 +62,12 @@ def test_the_machines_own_steps_run_side_by_side_and_end_with_their_own_time() -
         ("MachineStep", 18, {"step": "start hub", "state": "done", "seconds": 4.9}),
     )
     running, done = steps(told)[-2:]
-    assert (running.label, running.state, running.seconds) == ("Kernels installed", State.RUNNING, None)
-    assert (done.label, done.state, done.seconds) == ("Hub started", State.DONE, 4.9)
+    assert (running.label, running.state, running.seconds) == ("Install kernel genomics-python", State.RUNNING, None)
+    assert (done.label, done.state, done.seconds) == ("Start hub", State.DONE, 4.9)
 
 
 def test_a_machine_step_nobody_foresaw_is_shown_by_its_own_name() -> None:
-    told = facts(*REQUEST, ("MachineStep", 13, {"step": "warm_caches", "state": "done", "seconds": 1}))
+    told = facts(*REQUEST, ("MachineStep", 13, {"step": "warm caches", "state": "done", "seconds": 1}))
     assert "Warm caches" in [step.label for step in steps(told)]
 
 
@@ -86,13 +86,17 @@ def test_a_failed_step_and_its_cause_are_shown() -> None:
     )
     shown = steps(told)
     assert [(step.label, step.state, step.detail) for step in shown[-2:]] == [
-        ("Kernels installed", State.FAILED, "no space left"),
+        ("Install kernel genomics-python", State.FAILED, "no space left"),
         ("Failed", State.FAILED, "kernels could not be installed"),
     ]
 
 
 def test_what_ran_when_a_lab_failed_has_failed() -> None:
-    told = facts(*REQUEST, ("MachineStep", 13, {"step": "install kernel genomics-python", "state": "started"}), ("LabFailed", 16, {"cause": "timed out"}))
+    told = facts(
+        *REQUEST,
+        ("MachineStep", 13, {"step": "install kernel genomics-python", "state": "started"}),
+        ("LabFailed", 16, {"cause": "timed out"}),
+    )
     assert steps(told)[-2].state is State.FAILED
 
 

@@ -59,7 +59,8 @@ def test_money_is_never_rounded_away(price: dict[str, str] | None, per: str, sho
 
 
 @pytest.mark.parametrize(
-    ("count", "shown"), [(None, ""), (0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (12_000_000, "12 MB"), (3_400_000_000, "3.4 GB")]
+    ("count", "shown"),
+    [(None, ""), (0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (12_000_000, "12 MB"), (3_400_000_000, "3.4 GB")],
 )
 def test_sizes(count: int | None, shown: str) -> None:
     assert screen.size(count) == shown

@@ -91,7 +91,7 @@ def test_a_control_plane_that_was_never_there_is_said_at_once(calls: Calls, clou
 
 def test_patience_ends_where_it_was_said_to_end(calls: Calls, cloud: MockCloud) -> None:
     lab = calls.create_lab({"domain": "genomics"})
-    cloud._pending.clear()
+    cloud.pending.clear()
     with pytest.raises(NoAnswerYet, match="still PROVISIONING after 30 s"):
         watch(calls, lab, timeout=30)
 
@@ -103,11 +103,11 @@ def test_a_read_that_lags_behind_a_write_is_not_taken_for_the_end(calls: Calls, 
     stopping = calls.stop_lab(lab["id"]) | {"changed_at": "2026-11-23T10:00:00.000000Z"}
     real = dict(cloud.labs[lab["id"]])
     cloud.labs[lab["id"]].update(before)
-    pending = cloud._pending.pop(lab["id"])
+    pending = cloud.pending.pop(lab["id"])
     updates = follow(calls, lab["id"], since=stopping, now=Clock(), sleep=lambda _: None)
     assert next(updates).lab["phase"] == "STOPPING"
     cloud.labs[lab["id"]].update(real)
-    cloud._pending[lab["id"]] = pending
+    cloud.pending[lab["id"]] = pending
     cloud.now = cloud.now.replace(hour=11)
     assert list(updates)[-1].lab["phase"] == "STOPPED"
 
