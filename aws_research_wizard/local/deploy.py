@@ -31,6 +31,21 @@ BROKEN = frozenset({"ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED", "DE
 WARMERS = 6
 
 
+#: Asks a function to make its clients and return. Reactions and schedules get an EventBridge event, so it looks like one too.
+WARMING: dict[str, Any] = {
+    "warm": True,
+    "version": "0",
+    "id": "warm",
+    "detail-type": "warm",
+    "source": "warm",
+    "account": "",
+    "time": "",
+    "region": "",
+    "resources": [],
+    "detail": {"warm": True},
+}
+
+
 class DeployFailed(WizardError):  # noqa: N818 - named for what happened
     """The control plane could not be put in place."""
 
@@ -200,7 +215,7 @@ class Deployer:
 
     def _warm_one(self, function: str) -> str:
         try:
-            self.invoke(function, {"warm": True})
+            self.invoke(function, WARMING)
         except WizardError as error:
             return error.message
         return ""

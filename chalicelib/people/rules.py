@@ -18,7 +18,7 @@ from enum import StrEnum
 from chalicelib.runtime.errors import Unprocessable
 
 TOKEN = re.compile(r"awr_[A-Za-z0-9_-]{22,128}")
-EMAIL = re.compile(r"[a-z0-9.!$%&'*+=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
+EMAIL = re.compile(r"[a-z0-9.!$%&'*+=?^_`{|}~-]{1,64}@(localhost|[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+)")
 TEAM = re.compile(r"[a-z0-9][a-z0-9-]{0,38}")
 MAX_TOKENS = 20
 CACHED = timedelta(seconds=15)
