@@ -21,7 +21,7 @@ from aws_research_wizard.local.home import PREFERRED_PORTS, Home, choose_ports
 from aws_research_wizard.local.home import is_free as port_is_free
 from aws_research_wizard.local.looking import answers, condition, health_url
 
-ADMIN = "admin@localhost"
+ADMIN = "admin@localhost.local"
 PROFILE = "local"
 START_SECONDS = 60.0
 
@@ -141,7 +141,7 @@ class Rising:
     # ── the control plane ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _control_plane(self, package: Any) -> None:
-        from aws_research_wizard.local.deploy import PREFIX, Deployer, api_url
+        from aws_research_wizard.local.deploy import PREFIX, Deployer, api_url, timer_event
 
         endpoints = self.place.endpoints()
         deployer = Deployer(endpoints["emulator"], endpoints["infra"], self.progress)
@@ -153,12 +153,12 @@ class Rising:
             self.place.remember(fingerprint=package.fingerprint, api_url=url)
         if fresh or "emulator" in self.started:
             self.progress("warming the functions")
-            for words in deployer.warm(deployer.functions()):
+            for words in deployer.warm(deployer.functions(), str(self.place.state()["api_url"])):
                 self.progress(f"not warm: {words}")
         self._administrator(deployer, f"{PREFIX}-bootstrap_admin")
         if not self.clean and self.started:
             self.progress("setting labs right after the interruption")
-            deployer.invoke(f"{PREFIX}-reconcile_labs", {})
+            deployer.invoke(f"{PREFIX}-reconcile_labs", timer_event())
 
     def _administrator(self, deployer: Any, function: str) -> None:
         """The profile ``local`` gets the first administrator's token; one that works is kept."""
