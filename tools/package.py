@@ -111,7 +111,7 @@ def _sha256(file: Path) -> str:
 
 def build(job: Job) -> dict[str, Any]:
     """Build what is not current; returns the manifest."""
-    wanted = fingerprint(job)
+    environment, wanted = job.environment(), fingerprint(job)
     if is_current(job, wanted):
         return dict(json.loads(job.manifest.read_text()))
     job.out.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def build(job: Job) -> dict[str, Any]:
         zipped.tidy(made / "deployment.zip", job.out / "deployment.zip", cache=job.cache / "compiled")
         written = json.loads((made / "sam.json").read_text())
     bundle = build_bundle(job)
-    template = shape.settle(written, job.stage, job.environment(), job.stories())
+    template = shape.settle(written, job.stage, environment, job.stories())
     if bundle:
         template["Parameters"]["BundleKey"]["Default"] = f"host/{bundle.name}"
     write_json(job.out / "template.json", template)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -46,7 +45,7 @@ def functions(template: Template) -> dict[str, dict[str, Any]]:
 
 def settle(template: Template, stage: str, environment: Mapping[str, str], stories: Mapping[str, dict[str, Any]]) -> Template:
     """All of it: the stage's own values, the workflows' stories, and each role narrowed to its stage."""
-    drop_orphans(template)
+    refuse_orphans(template)
     choose_defaults(template, stage, environment)
     widen_environments(template)
     embed_stories(template, stories)
@@ -55,12 +54,11 @@ def settle(template: Template, stage: str, environment: Mapping[str, str], stori
     return template
 
 
-def drop_orphans(template: Template) -> Template:
-    """What resources.json says of a function that Chalice did not find is told and left out."""
+def refuse_orphans(template: Template) -> Template:
+    """What resources.json says of a function must be said of one that Chalice found."""
     orphans = [name for name, one in template["Resources"].items() if "Type" not in one]
-    for name in orphans:
-        print(f"resources.json speaks of {name}, which is no function of app.py", file=sys.stderr)
-        del template["Resources"][name]
+    if orphans:
+        raise SystemExit(f"resources.json speaks of {', '.join(orphans)}: app.py has no such function")
     return template
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import py_compile
+import marshal
 import sys
 import tempfile
 import zipfile
@@ -17,7 +17,9 @@ from pathlib import Path, PurePosixPath
 
 EPOCH = (2020, 1, 1, 0, 0, 0)
 LEFT_OUT = (".pyc", ".pyi", ".pyx", ".pxd", ".c", ".h")
-MAGIC = importlib.util.MAGIC_NUMBER.hex()
+MAGIC = importlib.util.MAGIC_NUMBER
+MARSHAL = 2  # later versions write down which objects the process shares, which differs from run to run
+UNCHECKED = (1).to_bytes(4, "little")  # hash-based, and the hash is not compared
 
 
 def tidy(made: Path, target: Path, cache: Path) -> None:
@@ -48,12 +50,16 @@ def compiled_name(module: PurePosixPath) -> str:
 
 
 def _compiled(name: str, content: bytes, cache: Path) -> bytes:
-    kept = cache / f"{hashlib.sha256(name.encode() + content).hexdigest()[:32]}-{MAGIC}.pyc"
+    kept = cache / f"{hashlib.sha256(name.encode() + content).hexdigest()[:32]}-{MAGIC.hex()}-{MARSHAL}.pyc"
     if not kept.exists():
         with tempfile.TemporaryDirectory(dir=cache) as folder:
-            module, made = Path(folder, "module.py"), Path(folder, "module.pyc")
-            module.write_bytes(content)
-            mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-            py_compile.compile(str(module), str(made), dfile=name, doraise=True, invalidation_mode=mode)
+            made = Path(folder, "module.pyc")
+            made.write_bytes(compiled(name, content))
             made.rename(kept)
     return kept.read_bytes()
+
+
+def compiled(name: str, content: bytes) -> bytes:
+    """A .pyc that Python uses unchecked, the same whatever else this process has loaded."""
+    code = compile(content, name, "exec", dont_inherit=True)
+    return MAGIC + UNCHECKED + importlib.util.source_hash(content) + marshal.dumps(code, MARSHAL)

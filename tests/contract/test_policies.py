@@ -1,0 +1,130 @@
+"""What may each function do? As little as it needs, in its own stage, and no `*` without a written reason."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from policy_sentry.querying.actions import get_action_data
+
+from tools import package
+from tools.template import of_type
+
+POLICIES = {file.stem: json.loads(file.read_text()) for file in sorted((package.ROOT / ".chalice/policies").glob("*.json"))}
+REASONS = json.loads((package.ROOT / ".chalice/reasons.json").read_text())
+Statement = dict[str, Any]
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def in_stack(template: dict[str, Any]) -> Iterator[tuple[str, Statement]]:
+    """Every statement of every role and managed policy, with where it stands."""
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        for policy in role["Properties"].get("Policies", []):
+            yield from ((name, one) for one in policy["PolicyDocument"]["Statement"])
+    for name, policy in of_type(template, "AWS::IAM::ManagedPolicy").items():
+        yield from ((name, one) for one in policy["Properties"]["PolicyDocument"]["Statement"])
+
+
+def starred(statement: Statement) -> bool:
+    return "*" in listed(statement["Resource"])
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_policy_names_every_action_and_says_what_for(name: str) -> None:
+    statements = POLICIES[name]["Statement"]
+    for one in statements:
+        assert not [action for action in listed(one["Action"]) if "*" in action]
+        assert re.fullmatch(r"[A-Z][A-Za-z]+", one["Sid"])
+        assert one["Effect"] == "Allow"
+    assert len({one["Sid"] for one in statements}) == len(statements)
+
+
+def test_every_star_has_a_reason_and_every_reason_a_star(template: dict[str, Any]) -> None:
+    stars = {action for _, one in in_stack(template) if starred(one) for action in listed(one["Action"])}
+    assert stars == set(REASONS)
+
+
+def test_a_star_stands_alone_where_aws_knows_a_resource(template: dict[str, Any]) -> None:
+    """Where an action could name its resource, a star is bound by a condition instead."""
+    bare = {
+        action for _, one in in_stack(template) if starred(one) and "Condition" not in one for action in listed(one["Action"])
+    }
+    nameable = {action for action in bare if not resourceless(action)}
+    assert nameable <= {"xray:GetSamplingRules", "logs:DescribeLogGroups", "ssm:UpdateInstanceInformation"}
+
+
+def known(action: str) -> list[dict[str, Any]]:
+    service, _, verb = action.partition(":")
+    found = get_action_data(service, verb)
+    return list(found[service]) if found else []
+
+
+def resourceless(action: str) -> bool:
+    return all(one["resource_arn_format"] == "*" for one in known(action))
+
+
+def test_every_action_exists(template: dict[str, Any]) -> None:
+    actions = {action for _, one in in_stack(template) for action in listed(one["Action"])}
+    assert not {action for action in actions if not known(action)}
+
+
+def test_in_a_stack_every_arn_means_this_stage_account_and_region(template: dict[str, Any]) -> None:
+    text = json.dumps([one for _, one in in_stack(template)])
+    assert "aws-research-wizard-*" not in text
+    assert "arn:*:" not in text
+    assert not re.findall(r"arn:\$\{AWS::Partition\}:[a-z0-9]+:\*|arn:aws:", text)
+
+
+def test_tags_in_conditions_mean_this_stage(template: dict[str, Any]) -> None:
+    conditions = [one["Condition"] for _, one in in_stack(template) if "Condition" in one]
+    stages = [
+        value for one in conditions for operator in one.values() for key, value in operator.items() if key.endswith(":stage")
+    ]
+    assert stages
+    assert all(value == {"Fn::Sub": "${Stage}"} for value in stages)
+
+
+def test_a_role_for_a_lab_can_be_made_only_within_the_boundary(template: dict[str, Any]) -> None:
+    makers = [one for _, one in in_stack(template) if {"iam:CreateRole", "iam:PutRolePolicy"} & set(listed(one["Action"]))]
+    assert makers
+    for one in makers:
+        bound = one["Condition"]["ArnLike"]["iam:PermissionsBoundary"]["Fn::Sub"]
+        assert bound.endswith(":policy/aws-research-wizard-${Stage}-lab-boundary")
+        assert "-lab-*" in listed(one["Resource"])[0]["Fn::Sub"]
+
+
+def test_nobody_may_lift_the_boundary_or_attach_a_foreign_policy(template: dict[str, Any]) -> None:
+    forbidden = {
+        "iam:DeleteRolePermissionsBoundary",
+        "iam:PutRolePermissionsBoundary",
+        "iam:AttachRolePolicy",
+        "iam:CreatePolicyVersion",
+    }
+    assert not [one for _, one in in_stack(template) if forbidden & set(listed(one["Action"]))]
+
+
+def test_a_role_is_handed_to_machines_only(template: dict[str, Any]) -> None:
+    handed = [one for _, one in in_stack(template) if "iam:PassRole" in listed(one["Action"])]
+    assert [one["Condition"] for one in handed] == [{"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}]
+
+
+def test_machines_storage_and_groups_are_changed_only_with_the_stages_tag(template: dict[str, Any]) -> None:
+    changing = re.compile(r"(ec2:(Terminate|Stop|Start|Modify)|ec2:DeleteSecurityGroup|elasticfilesystem:Delete)")
+    for name, one in in_stack(template):
+        if any(changing.match(action) for action in listed(one["Action"])):
+            assert "aws:ResourceTag/aws-research-wizard:stage" in json.dumps(one.get("Condition", {})), (name, one["Sid"])
+
+
+def test_only_the_api_reads_the_login_key(template: dict[str, Any]) -> None:
+    readers = {name for name, one in in_stack(template) if "secretsmanager:GetSecretValue" in listed(one["Action"])}
+    assert readers == {"ApiHandlerRole"}
+
+
+def test_no_function_may_scan_a_table(template: dict[str, Any]) -> None:
+    assert not [name for name, one in in_stack(template) if "dynamodb:Scan" in listed(one["Action"])]
