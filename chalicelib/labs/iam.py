@@ -35,8 +35,9 @@ def ensure_profile(name: str, tags: Mapping[str, str]) -> None:
 
 
 def remove_profile(name: str) -> None:
-    with patiently("NoSuchEntity"):
-        aws.client("iam").remove_role_from_instance_profile(InstanceProfileName=name, RoleName=name)
+    for role in _roles_in(name):
+        with patiently("NoSuchEntity"):
+            aws.client("iam").remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role)
     with patiently("NoSuchEntity"):
         aws.client("iam").delete_instance_profile(InstanceProfileName=name)
 
@@ -56,10 +57,17 @@ def role_exists(name: str) -> bool:
 
 
 def profile_exists(name: str) -> bool:
+    return _profile(name) is not None
+
+
+def _roles_in(name: str) -> list[str]:
+    return [str(role["RoleName"]) for role in (_profile(name) or {}).get("Roles", [])]
+
+
+def _profile(name: str) -> dict[str, Any] | None:
     with patiently("NoSuchEntity"):
-        aws.client("iam").get_instance_profile(InstanceProfileName=name)
-        return True
-    return False
+        return dict(aws.client("iam").get_instance_profile(InstanceProfileName=name)["InstanceProfile"])
+    return None
 
 
 TRUST: Mapping[str, object] = {

@@ -6,8 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
-
 from chalicelib.labs.access import Found, Login
 from chalicelib.labs.journal import Kept, Receipt
 from chalicelib.labs.machines import Machine, Member
@@ -17,7 +15,7 @@ from chalicelib.limits.rules import Price, hourly_price
 from chalicelib.people.models import Team
 from chalicelib.people.rules import LabRole
 from chalicelib.runtime import settings
-from chalicelib.runtime.shapes import Asked, Told
+from chalicelib.runtime.shapes import Asked, Field, Told
 
 TypeName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,30}\.[a-z0-9-]{1,30}$", examples=["r6i.4xlarge"])]
 Size = Annotated[str, Field(max_length=20, examples=["500GB", "1TB"])]

@@ -14,17 +14,18 @@ ID_LETTERS = 4
 MIN_STORAGE_GB, MAX_STORAGE_GB = 1, 100_000
 TAG = "aws-research-wizard"
 _SIZE = re.compile(r"^\s*(\d{1,7}(?:\.\d{1,3})?)\s*(GB|TB|G|T|GIB|TIB)?\s*$", re.IGNORECASE)
-_ID = re.compile(r"^[a-z][a-z0-9]{0,19}-[a-z0-9]{4}$")
+_ID = re.compile(r"[a-z][a-z0-9]{0,19}-[a-z0-9]{4}")
 
 
 def lab_id(domain: str, letters: str) -> str:
     """`genomics` and four letters; of a long domain only its first word."""
-    word = re.split(r"[^a-z0-9]", domain.lower())[0][:20] or "lab"
+    words = re.findall(r"[a-z][a-z0-9]*", domain.lower())
+    word = words[0][:20] if words else "lab"
     return f"{word}-{letters}"
 
 
 def is_lab_id(text: str) -> bool:
-    return bool(_ID.match(text))
+    return bool(_ID.fullmatch(text))
 
 
 def gigabytes(text: str) -> int:

@@ -6,7 +6,7 @@ Each may run twice, and from the top after a crash: what is journalled as made i
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib.kernels import service as kernels
 from chalicelib.labs import ec2, efs, iam, naming, rights, route53, store, userdata
@@ -22,6 +22,7 @@ from chalicelib.runtime.store import Write, commit
 
 WIZARD = "aws-research-wizard"
 HTTP, HTTPS = 80, 443
+NEXT = timedelta(microseconds=1)  # two facts of one moment keep their order
 
 
 def fact(name: str, lab: Lab, now: datetime, by: str = WIZARD, request: str = "", **data: object) -> Write:
@@ -195,7 +196,7 @@ def open_lab(lab_id: str, generation: int, now: datetime) -> None:
     point_name(lab)
     scaled = lab.phase is Phase.SCALING
     opened = replace(settle(lab, Command.OPEN, now, patience()), address=machine.address, ready_at=now, cause="", cause_hint="")
-    told = fact("LabReady", lab, now, address=machine.address, instance_type=lab.instance_type)
+    told = fact("LabReady", lab, now + NEXT, address=machine.address, instance_type=lab.instance_type)
     also = (fact("LabScaled", lab, now, instance_type=lab.instance_type),) if scaled else ()
     commit(store.change(lab, opened, store.moved_on(lab)), *also, told)
 
@@ -222,8 +223,6 @@ def host_name(lab_id: str) -> str:
 
 
 def patience() -> Patience:
-    from datetime import timedelta
-
     return Patience(boot=timedelta(seconds=settings.current().boot_timeout_seconds))
 
 

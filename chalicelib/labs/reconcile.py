@@ -39,8 +39,9 @@ def sweep(now: datetime) -> Sweep:
     for lab_id in list(store.ids_moving()):
         done.moving += _patiently(lab_id, lambda lab: mend(lab, now))
     machines = ec2.all_machines()
-    dead = {one.lab_id for one in machines if one.lab_id and not one.alive}
-    for lab_id in sorted({*store.ids_to_check(now), *dead}):
+    dead = {one.id: one.lab_id for one in machines if one.lab_id and not one.alive}
+    robbed = [lab.id for lab in store.many(dead.values()) if lab.phase is Phase.READY and lab.instance_id in dead]
+    for lab_id in sorted({*store.ids_to_check(now), *robbed}):
         done.checked += _patiently(lab_id, lambda lab: check(lab, now))
     done.orphans = _end_orphans(one for one in machines if one.alive)
     return done

@@ -51,6 +51,6 @@ class patiently:  # noqa: N801 - reads as a word: with patiently():
             return True
         if code in LEANED_ON:
             raise StillThere(f"something still leans on it: {error}") from error
-        if code in PASSING or "Instance Profile" in str(error):
+        if code in PASSING or "instance profile" in str(error).lower():
             raise Retryable(str(error)) from error
         return False

@@ -16,7 +16,7 @@ from chalicelib.labs import ec2, efs, iam, route53, store
 from chalicelib.labs.journal import ORDER, Entry, Kept, Kind, Receipt, Removed, State, to_take_down
 from chalicelib.labs.making import current
 from chalicelib.labs.power import FILES_KEPT, LOST
-from chalicelib.labs.provisioning import fact, patience
+from chalicelib.labs.provisioning import NEXT, fact, patience
 from chalicelib.labs.rules import Command, Lab, Phase, settle
 from chalicelib.limits import rules as prices
 from chalicelib.limits import service as limits
@@ -50,7 +50,7 @@ def lose(lab: Lab, cause: str, hint: str, now: datetime) -> None:
     """Move a lab to FAILED with its cause."""
     failed = settle(lab, Command.FAIL, now, patience())
     failed = replace(failed, cause=cause, cause_hint=hint or FILES_KEPT, address="")
-    writes = [fact("LabFailed", lab, now, cause=cause)]
+    writes = [fact("LabFailed", lab, now + NEXT, cause=cause)]
     if lab.opened:
         writes.append(fact("MachineLost", lab, now, cause=cause, instance_id=lab.instance_id))
     elif lab.reserved:

@@ -37,6 +37,7 @@ class Execution:
     retries: dict[tuple[str, int], int] = field(default_factory=dict)
     path: list[str] = field(default_factory=list)
     running: bool = False
+    last: str = ""  # the last error, whatever became of it
 
     @property
     def doing(self) -> Json:
@@ -53,7 +54,7 @@ class Stories:
 
     # what boto3's client offers
 
-    def start_execution(self, stateMachineArn: str, name: str, input: str) -> Json:  # noqa: A002, N803
+    def start_execution(self, stateMachineArn: str, name: str, input: str) -> Json:  # noqa: N803
         arn = f"{stateMachineArn.replace(':stateMachine:', ':execution:')}:{name}"
         if arn in self.executions and self.executions[arn].status != "RUNNING":
             raise refusal("ExecutionAlreadyExists")
@@ -161,7 +162,7 @@ class Stories:
     def _failed(self, execution: Execution, error: str, cause: str) -> None:
         if execution.status != "RUNNING":
             return None
-        doing = execution.doing
+        doing, execution.last = execution.doing, f"{error}: {cause}"
         for number, retrier in enumerate(doing.get("Retry", [])):
             if matches(retrier, error):
                 used = execution.retries.get((execution.state, number), 0)

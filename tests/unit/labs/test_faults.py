@@ -1,0 +1,198 @@
+"""Bad luck at every call a lab makes to AWS: each single fault, and what must hold once faults have ended.
+
+    fails before its effect · takes effect, then fails · the task dies before the call · dies after it
+
+What must hold: the lab rests in READY, STOPPED, FAILED or DELETED · at most one machine lives · a lab that is not READY or STOPPED
+leaves nothing billable · the team's place is taken exactly by labs that exist · a person's files are never lost.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.labs.rules import Phase
+from tests.fakes.account import Fault
+from tests.unit.labs.conftest import Stage
+
+KINDS = ("fails_before", "fails_after", "dies_before", "dies_after")
+PROVISIONING_CALLS = 20
+LATER_CALLS = 9
+
+
+def converged(stage: Stage, lab_id: str) -> Phase:
+    """Let the stage come to rest as the hours pass, then look at what is left."""
+    stage.converge()
+    stage.account.fault = None
+    lab = stage.lab(lab_id)
+    if lab.phase in (Phase.PROVISIONING, Phase.STARTING, Phase.SCALING) and stage.alive(lab_id):
+        stage.boot(lab_id)
+        stage.converge()
+        lab = stage.lab(lab_id)
+    assert not lab.moving, (lab.phase, lab.cause, stage.stories.of(lab_id).path, stage.stories.of(lab_id).last)
+    assert len(stage.alive(lab_id)) == (1 if lab.phase in (Phase.READY, Phase.STOPPED) else 0)
+    if lab.phase in (Phase.FAILED, Phase.DELETED):
+        assert stage.residue(lab_id) == []
+        assert lab_id not in stage.reserved()
+    return lab.phase
+
+
+def struck(stage: Stage, at: int, kind: str) -> Fault:
+    """The call `at` from now on is struck."""
+    stage.account.fault = Fault(len(stage.account.calls) + at, kind)
+    return stage.account.fault
+
+
+@pytest.mark.parametrize("at", range(PROVISIONING_CALLS))
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_fault_while_provisioning_is_got_over(stage: Stage, at: int, kind: str) -> None:
+    lab_id = stage.requested()
+    fault = struck(stage, at, kind)
+    stage.run()
+    if stage.lab(lab_id).instance_id and stage.lab(lab_id).moving:
+        stage.boot(lab_id)
+    assert fault.struck
+    assert converged(stage, lab_id) is Phase.READY  # a single fault is always got over
+
+
+@pytest.mark.parametrize("at", range(LATER_CALLS))
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_fault_while_stopping_and_starting_loses_neither_machine_nor_files(stage: Stage, at: int, kind: str) -> None:
+    lab_id = stage.ready()
+    files, machine = stage.lab(lab_id).file_system_id, stage.lab(lab_id).instance_id
+    struck(stage, at, kind)
+    stage.asked(lab_id, "stop")
+    stage.run()
+    stage.converge()
+    stage.asked(lab_id, "start")
+    stage.run()
+    if stage.lab(lab_id).moving:
+        stage.boot(lab_id)
+    assert converged(stage, lab_id) is Phase.READY
+    assert (stage.lab(lab_id).file_system_id, stage.lab(lab_id).instance_id) == (files, machine)
+
+
+@pytest.mark.parametrize("at", range(28))
+@pytest.mark.parametrize("kind", ("fails_after", "dies_before"))
+def test_one_fault_while_deleting_still_removes_everything(stage: Stage, at: int, kind: str) -> None:
+    lab_id = stage.ready()
+    struck(stage, at, kind)
+    stage.deleted(lab_id, data="delete")
+    assert converged(stage, lab_id) is Phase.DELETED
+
+
+@pytest.mark.parametrize("at", range(0, 27, 2))
+def test_delete_after_a_fault_in_the_middle_leaves_nothing(stage: Stage, at: int) -> None:
+    lab_id = stage.requested()
+    struck(stage, at, "dies_after")
+    for _ in range(4):
+        if not stage.stories.of(lab_id).token:
+            stage.stories._step(stage.stories.of(lab_id))
+    stage.deleted(lab_id)
+    assert converged(stage, lab_id) is Phase.DELETED
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_when_the_whole_workflow_service_dies_every_lab_ends_failed_and_clean(stage: Stage, steps: int) -> None:
+    lab_id = stage.requested()
+    for _ in range(steps):
+        if not stage.stories.of(lab_id).token:
+            stage.stories._step(stage.stories.of(lab_id))
+    stage.stories.break_off()
+    stage.sweep()
+    stage.run()
+    assert stage.lab(lab_id).phase is Phase.FAILED
+    assert stage.lab(lab_id).cause == "workflow was interrupted"
+    assert converged(stage, lab_id) is Phase.FAILED
+
+
+@pytest.mark.parametrize("verb", ["stop", "start", "scale"])
+def test_when_the_workflow_service_dies_in_between_a_lab_keeps_its_machine_and_files(stage: Stage, verb: str) -> None:
+    lab_id = stage.stopped() if verb == "start" else stage.ready()
+    files = stage.lab(lab_id).file_system_id
+    stage.asked(lab_id, verb, **({"instance_type": "r6i.4xlarge"} if verb == "scale" else {}))
+    stage.stories.pump()
+    stage.stories.break_off()
+    stage.sweep()
+    stage.run()
+    assert converged(stage, lab_id) is Phase.STOPPED
+    assert stage.account.real("efs").describe_file_systems(FileSystemId=files)["FileSystems"]
+
+
+def test_a_workflow_whose_start_was_lost_is_started_by_the_sweep(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    from chalicelib.runtime import workflows
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workflows, "start", lambda *_: "lost")
+        lab_id = stage.requested()
+    stage.sweep()
+    stage.run()
+    stage.boot(lab_id)
+    assert stage.lab(lab_id).phase is Phase.READY
+
+
+def test_sweep_twice_is_the_same_as_once(stage: Stage) -> None:
+    lab_id = stage.requested()
+    stage.run()
+    stage.stories.break_off()
+    stage.sweep()
+    generation = stage.lab(lab_id).generation
+    stage.sweep()
+    assert stage.lab(lab_id).generation == generation
+    assert converged(stage, lab_id) is Phase.FAILED
+
+
+def test_workflow_that_takes_too_long_is_stopped_and_undone(stage: Stage) -> None:
+    from datetime import timedelta
+
+    lab_id = stage.requested()
+    stage.run()
+    stage.sweep(timedelta(hours=2))
+    assert converged(stage, lab_id) is Phase.FAILED
+    assert stage.lab(lab_id).cause == "provisioning took too long"
+
+
+def test_machine_that_no_lab_counts_as_its_own_is_ended_by_the_sweep(stage: Stage) -> None:
+    lab_id = stage.ready()
+    tags = [{"Key": tag["Key"], "Value": tag["Value"]} for tag in stage.machines(lab_id)[0]["Tags"]]
+    stage.account.real("ec2").run_instances(
+        ImageId="ami-12c6146b", MinCount=1, MaxCount=1, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}]
+    )
+    assert len(stage.alive(lab_id)) == 2
+    assert stage.sweep().orphans == 1
+    stage.run()
+    assert stage.alive(lab_id) == [stage.lab(lab_id).instance_id]
+    assert stage.lab(lab_id).phase is Phase.READY
+
+
+def test_lost_machine_is_seen_by_the_sweep_when_the_news_of_it_was_lost(stage: Stage) -> None:
+    lab_id = stage.ready()
+    stage.account.real("ec2").terminate_instances(InstanceIds=[stage.lab(lab_id).instance_id])
+    stage.sweep()
+    assert stage.lab(lab_id).phase is Phase.FAILED
+    assert "MachineLost" in stage.facts(lab_id)
+
+
+def test_every_task_may_be_delivered_twice(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    from chalicelib.labs import tasks
+
+    def twice(name: str) -> object:
+        def handler(event: dict[str, object], context: object) -> None:
+            getattr(tasks, name)(event, context)
+            getattr(tasks, name)(event, context)
+
+        return handler
+
+    monkeypatch.setattr(stage.stories, "tasks", twice)
+    lab_id = stage.ready()
+    assert len(stage.alive(lab_id)) == 1
+    assert stage.facts(lab_id).count("MachineLaunched") == 1
+    assert stage.facts(lab_id).count("LabReady") == 1
+    stage.asked(lab_id, "scale", instance_type="r6i.4xlarge")
+    stage.run()
+    stage.boot(lab_id)
+    stage.asked(lab_id, "stop")
+    stage.run()
+    assert stage.lab(lab_id).phase is Phase.STOPPED
+    stage.deleted(lab_id, data="delete")
+    assert converged(stage, lab_id) is Phase.DELETED
+    assert stage.facts(lab_id).count("LabDeleted") == 1
