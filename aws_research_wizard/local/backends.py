@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aws_research_wizard.local.home import ACCOUNT, REGION
+from aws_research_wizard.local.power import GONE
 
 SERVICES = {"ec2": REGION, "iam": "aws", "sts": "aws", "efs": REGION}
 FORMAT = 1
@@ -45,6 +46,7 @@ class Backends:
     def __init__(self, path: Path) -> None:
         import moto.backends
 
+        _terminate_once()
         self.path = path
         self.parts = {service: moto.backends.get_backend(service)[ACCOUNT] for service in SERVICES}
         self.memory = Memory()
@@ -111,3 +113,20 @@ class Backends:
         """The secret of a session key, if it is one of ours."""
         role = self.parts["sts"][SERVICES["sts"]].get_assumed_role_from_access_key(access_key)
         return role.secret_access_key if role else None
+
+
+def _terminate_once() -> None:
+    """Let a second TerminateInstances be as harmless as it is in EC2; the library trips over what the first one removed."""
+    import copy
+
+    from moto.ec2.models.instances import Instance
+
+    if getattr(Instance.terminate, "once", False):
+        return
+    terminate = Instance.terminate
+
+    def once(instance: Any) -> Any:
+        return copy.copy(instance._state) if instance.state in GONE else terminate(instance)
+
+    once.once = True  # type: ignore[attr-defined]
+    Instance.terminate = once

@@ -33,21 +33,10 @@ ARTIFACTS_BUCKET = f"{PREFIX}-artifacts-{ACCOUNT}"
 CAPABILITIES = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 BROKEN = frozenset({"ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"})
 WARMERS = 6
-
-
-#: Asks a function to make its clients and return. Reactions and schedules get an EventBridge event, so it looks like one too.
-WARMING: dict[str, Any] = {
-    "warm": True,
-    "version": "0",
-    "id": "warm",
-    "detail-type": "warm",
-    "source": "warm",
-    "account": "",
-    "time": "",
-    "region": "",
-    "resources": [],
-    "detail": {"warm": True},
-}
+ON_THE_WAY = (
+    "resolve_environment prepare_storage launch_machine await_machine open_lab "
+    "publish_facts machine_state_changed bootstrap_admin"
+)
 
 
 class DeployFailed(WizardError):  # noqa: N818 - named for what happened
@@ -213,9 +202,15 @@ class Deployer:
         return dict(said)
 
     def warm(self, functions: Iterable[str], api: str) -> list[str]:
-        """Start every function's worker, several at a time; returns the words of those that would not start."""
+        """Start the workers that a first lab needs, several at a time; returns the words of those that would not start.
+
+        The others are started by the emulator when this computer has nothing better to do.
+        """
+        now = [f"{PREFIX}-{name}" for name in ON_THE_WAY.split()]
+        later = [name for name in functions if name not in now and name != PREFIX]
+        post_json(f"{self.emulator}/_local/warm", {"functions": later, "event": {"warm": True, **timer_event(warm=True)}})
         with ThreadPoolExecutor(WARMERS) as pool:
-            asked = [pool.submit(self._warm_api, api), *(pool.submit(self._warm_one, one) for one in functions if one != PREFIX)]
+            asked = [pool.submit(self._warm_api, api), *(pool.submit(self._warm_one, one) for one in functions if one in now)]
             return [words for one in asked if (words := one.result())]
 
     def _warm_one(self, function: str) -> str:

@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from aws_research_wizard.local.calls import warm_when_idle
 from aws_research_wizard.local.home import ACCOUNT, IMAGE_ID, IMAGE_PARAMETER, LOOPBACK, REGION, Home
 
 log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class Emulator:
         from aws_research_wizard.local.journal import Journal
         from aws_research_wizard.local.resume import Resumption
         from aws_research_wizard.local.tables import Tables
-        from aws_research_wizard.local.workers import hash_code_once, share_code
+        from aws_research_wizard.local.workers import hash_code_once, name_errors, share_code
 
         self.ministack, self.persistence = ministack, persistence
         self.journal = Journal(home.services / "journal")
@@ -92,11 +93,13 @@ class Emulator:
         keep_api_id()
         share_code(home.cache / "lambda")
         hash_code_once()
+        name_errors()
         self._load, self._read = ministack._load_persisted_state, ministack.load_state
         ministack._load_persisted_state, ministack.load_state = self.restore, self.read
         self._add_event = self.tables.sfn._add_event
         self.tables.sfn._add_event = self.add_event
         self._written: dict[str, str] = {}
+        self._due: dict[str, float] = {}
         self._shape = ""
         self._busy = RESTING_TICKS
         self._ticker: asyncio.Task[None] | None = None
@@ -149,6 +152,8 @@ class Emulator:
         answer: dict[str, Any] = {"ok": True, "booted": self.booted}
         if path == "/_local/save":
             await self.save()
+        if path == "/_local/warm":
+            warm_when_idle(f"http://{LOOPBACK}:{os.environ['GATEWAY_PORT']}", **json.loads(await _body(receive)))
         if path == "/_local/events":
             answer = self._put_events(json.loads(await _body(receive)))
         body = json.dumps(answer).encode()
@@ -187,7 +192,7 @@ class Emulator:
     async def save(self, full: bool = True) -> None:
         """Write what changed; ``full`` also folds the journal into the saved tables."""
         async with self._saving:
-            complete = await asyncio.to_thread(self._save_services)
+            complete = await asyncio.to_thread(self._save_services, full)
             shape = self.tables.shape()
             if complete and (full or shape != self._shape):
                 self.journal.flush()
@@ -197,21 +202,29 @@ class Emulator:
                 self.journal.drop(number)
                 self._shape = shape
 
-    def _save_services(self) -> bool:
+    def _save_services(self, every: bool) -> bool:
+        """Save each service that changed; a large one not at every tick, so that saving never takes more than a twentieth."""
         complete = True
         for name, get_state in self.ministack._build_persistence_save_dict().items():
             if name == "dynamodb":
                 continue
-            try:
-                state = get_state()
-                text = json.dumps(state, default=self.persistence._json_default)
-            except RuntimeError:  # changed while it was read: the next tick writes it
+            began = time.monotonic()
+            if (not every and began < self._due.get(name, 0.0)) or not self._save_service(name, get_state):
                 complete, self._busy = False, RESTING_TICKS
-                continue
-            if state is not None and self._written.get(name) != text:
-                self.persistence.save_state(name, state)
-                self._written[name] = text
+            else:
+                self._due[name] = time.monotonic() + 20 * (time.monotonic() - began)
         return complete
+
+    def _save_service(self, name: str, get_state: Callable[[], Any]) -> bool:
+        try:
+            state = get_state()
+            text = json.dumps(state, default=self.persistence._json_default)
+        except RuntimeError:  # changed while it was read: the next tick writes it
+            return False
+        if state is not None and self._written.get(name) != text:
+            self.persistence.save_state(name, state)
+            self._written[name] = text
+        return True
 
 
 async def _body(receive: Receive) -> bytes:
@@ -233,6 +246,7 @@ async def serve(home: Home, port: int) -> None:
     config.keep_alive_timeout = 75
     config.graceful_timeout = 3
     config.accesslog = None
+    logging.getLogger("persistence").setLevel(logging.WARNING)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

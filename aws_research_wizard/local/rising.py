@@ -21,7 +21,7 @@ from aws_research_wizard.local.home import PREFERRED_PORTS, Home, choose_ports
 from aws_research_wizard.local.home import is_free as port_is_free
 from aws_research_wizard.local.looking import answers, condition, health_url
 
-ADMIN = "admin@localhost.local"
+ADMIN = "admin@localhost"
 PROFILE = "local"
 START_SECONDS = 60.0
 

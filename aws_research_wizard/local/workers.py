@@ -69,3 +69,30 @@ def hash_code_once() -> None:
         return kept[1]
 
     lambda_svc._write_code_blob = remembered
+
+
+def name_errors() -> None:
+    """Make a failed function say its error's class, as Lambda does: workflows retry and catch by that name."""
+    from ministack.core import lambda_runtime
+    from ministack.services import lambda_svc
+
+    plain = '{"status": "error", "error": str(e), '
+    if plain not in lambda_runtime._PYTHON_WORKER_SCRIPT:
+        raise RuntimeError("this version of the emulator is not the one the local cloud was written for")
+    named = plain + '"type": type(e).__name__, '
+    lambda_runtime._PYTHON_WORKER_SCRIPT = lambda_runtime._PYTHON_WORKER_SCRIPT.replace(plain, named)
+    invoke, execute, last = lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm, threading.local()
+
+    def noting(worker: Any, *args: Any, **kwargs: Any) -> Any:
+        result = invoke(worker, *args, **kwargs)
+        last.name = result.get("type")
+        return result
+
+    def naming(*args: Any) -> Any:
+        last.name = None
+        answer = execute(*args)
+        if answer.get("error") and last.name and answer["body"].get("errorType") == "Runtime.HandlerError":
+            answer["body"]["errorType"] = last.name
+        return answer
+
+    lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm = noting, naming
