@@ -7,14 +7,14 @@ Forbidden, with the reason.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from chalicelib.labs import calling, naming, store
-from chalicelib.labs.machines import Machine, Member
+from chalicelib.labs.machines import Member
 from chalicelib.labs.provisioning import fact
 from chalicelib.labs.rules import Lab, Phase, advice
+from chalicelib.labs.wishes import Found, Login
 from chalicelib.people import rules as people
 from chalicelib.people.rules import Action, LabRole, Principal, Role
 from chalicelib.runtime import settings
@@ -24,15 +24,6 @@ from chalicelib.runtime.store import Write, commit
 
 TICKET = timedelta(seconds=120)
 AT_ONCE = 25  # labs read for one page
-
-
-@dataclass(frozen=True)
-class Found:
-    """A lab as one person meets it."""
-
-    lab: Lab
-    machine: Machine | None
-    role: LabRole | None
 
 
 def find(who: Principal, lab_id: str, action: Action = Action.SEE_LAB) -> Found:
@@ -73,16 +64,6 @@ def visible(who: Principal, cursor: str | None, limit: int) -> Page[Lab]:
 
 
 # ---- login ---------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Login:
-    """A link that lets one person in, once, for two minutes; `port` is the machine's, to be reached by tunnel."""
-
-    url: str
-    expires_at: datetime
-    instance_id: str
-    port: int | None
 
 
 def login(who: Principal, lab_id: str, now: datetime) -> Login:

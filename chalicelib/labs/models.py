@@ -6,18 +6,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from chalicelib.labs.access import Found, Login
 from chalicelib.labs.journal import Kept, Receipt
 from chalicelib.labs.machines import Machine, Member
 from chalicelib.labs.rules import Lab, Phase
-from chalicelib.labs.service import Wish
+from chalicelib.labs.wishes import Found, Login, Wish
 from chalicelib.limits.rules import Price, hourly_price
-from chalicelib.people.models import Team
-from chalicelib.people.rules import LabRole
+from chalicelib.people.rules import TEAM, LabRole
 from chalicelib.runtime import settings
 from chalicelib.runtime.shapes import Asked, Field, Told
 
 TypeName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,30}\.[a-z0-9-]{1,30}$", examples=["r6i.4xlarge"])]
+Team = Annotated[str, Field(pattern=f"^{TEAM.pattern}$", examples=["lovelace"])]
 Size = Annotated[str, Field(max_length=20, examples=["500GB", "1TB"])]
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from chalicelib.labs import access, logs, naming, rules, store
 from chalicelib.labs.provisioning import fact, patience
 from chalicelib.labs.rules import WORKFLOWS, Command, Lab, Phase
+from chalicelib.labs.wishes import Wish
 from chalicelib.limits import rules as prices
 from chalicelib.limits import service as limits
 from chalicelib.packs import rules as pack_rules
@@ -28,19 +29,6 @@ from chalicelib.runtime.requests import RequestKey, remembered
 from chalicelib.runtime.store import commit
 
 TRIES = 5
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What somebody asks a lab to be; None leaves the choice to the pack, or as it is."""
-
-    domain: str = ""
-    users: int | None = None
-    instance_type: str | None = None
-    shared_storage: str | None = None
-    name: str = ""
-    team: str = ""
-    notebook_examples: bool = True
 
 
 @dataclass(frozen=True)

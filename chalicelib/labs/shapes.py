@@ -1,4 +1,7 @@
-"""How are the parts of a lab written as JSON text inside its item? Small, and readable by the next version."""
+"""What does an item of the labs table look like? The items, and how their richer parts are written as compact JSON text.
+
+Keeps true: the next version can read what this one wrote; a new lab's item stays under 1 KB.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from pynamodb.attributes import Attribute
+from pynamodb.attributes import Attribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.constants import STRING
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.labs.journal import Kept, Kind, Receipt, Removed
 from chalicelib.labs.machines import Heartbeat
 from chalicelib.labs.rules import KernelName, Step
 from chalicelib.runtime.clock import iso, parse_iso
+from chalicelib.runtime.store import Item, bind
 
 T = TypeVar("T")
 
@@ -48,25 +53,25 @@ class Shape(Attribute[T]):
         return self.read(json.loads(value))
 
 
-def words() -> Shape[tuple[str, ...]]:
+def as_words() -> Shape[tuple[str, ...]]:
     return Shape(list, tuple)
 
 
-def steps() -> Shape[tuple[Step, ...]]:
+def as_steps() -> Shape[tuple[Step, ...]]:
     return Shape(lambda all_: [[one.name, one.seconds] for one in all_], lambda rows: tuple(Step(*row) for row in rows))
 
 
-def kernels() -> Shape[tuple[KernelName, ...]]:
+def as_kernels() -> Shape[tuple[KernelName, ...]]:
     return Shape(
         lambda all_: [[one.name, one.display_name] for one in all_], lambda rows: tuple(KernelName(*row) for row in rows)
     )
 
 
-def receipt() -> Shape[Receipt]:
+def as_receipt() -> Shape[Receipt]:
     return Shape(_receipt_rows, _receipt)
 
 
-def heartbeat() -> Shape[Heartbeat]:
+def as_heartbeat() -> Shape[Heartbeat]:
     return Shape(lambda beat: asdict(beat) | {"at": iso(beat.at)}, lambda row: Heartbeat(**row | {"at": parse_iso(row["at"])}))
 
 
@@ -80,3 +85,120 @@ def _receipt_rows(value: Receipt) -> dict[str, Any]:
 def _receipt(row: dict[str, Any]) -> Receipt:
     removed = tuple(Removed(Kind(kind), name, seen) for kind, name, seen in row["removed"])
     return Receipt(removed, tuple(Kept(Kind(kind), name, Decimal(cost), *when) for kind, name, cost, *when in row["kept"]))
+
+
+# ---- the items of a lab's partition --------------------------------------------------------------------------------------
+
+LABS = "labs"
+
+
+class ByPerson(GlobalSecondaryIndex["Row"]):  # type: ignore[no-untyped-call] # pynamodb's __init_subclass__
+    class Meta:
+        index_name = "by_person"
+        projection = KeysOnlyProjection()
+
+    person = UnicodeAttribute(hash_key=True)
+    lab_id = UnicodeAttribute(range_key=True)
+
+
+class ByDue(GlobalSecondaryIndex["Row"]):  # type: ignore[no-untyped-call] # pynamodb's __init_subclass__
+    class Meta:
+        index_name = "by_due"
+        projection = KeysOnlyProjection()
+
+    due_pk = UnicodeAttribute(hash_key=True)
+    due = UnicodeAttribute(range_key=True)
+
+
+class Row(Item):
+    """What both indexes know of an item."""
+
+    person = UnicodeAttribute(null=True)
+    lab_id = UnicodeAttribute(null=True)
+    due_pk = UnicodeAttribute(null=True)
+    due = UnicodeAttribute(null=True)
+    by_person = ByPerson()
+    by_due = ByDue()
+
+
+class LabItem(Item):
+    person = UnicodeAttribute(null=True)
+    lab_id = UnicodeAttribute()
+    due_pk = UnicodeAttribute(null=True)
+    due = UnicodeAttribute(null=True)
+    expires = NumberAttribute(null=True)
+    name = UnicodeAttribute(null=True)
+    domain = UnicodeAttribute()
+    phase = UnicodeAttribute()
+    owner = UnicodeAttribute()
+    team = UnicodeAttribute()
+    users = NumberAttribute()
+    instance_type = UnicodeAttribute()
+    candidates = as_words()
+    shared_storage_gb = NumberAttribute()
+    generation = NumberAttribute()
+    created_at = Moment()
+    changed_at = Moment()
+    correlation_id = UnicodeAttribute()
+    deadline = Moment(null=True)
+    examples = BooleanAttribute()
+    reserved = BooleanAttribute()
+    keep_data = BooleanAttribute()
+    members = NumberAttribute(null=True)
+    notebooks = NumberAttribute(null=True)
+    address = UnicodeAttribute(null=True)
+    instance_id = UnicodeAttribute(null=True)
+    file_system_id = UnicodeAttribute(null=True)
+    subnet_id = UnicodeAttribute(null=True)
+    ready_at = Moment(null=True)
+    cause = UnicodeAttribute(null=True)
+    cause_hint = UnicodeAttribute(null=True)
+    log_tail = as_words()
+    steps = as_steps()
+    kernels = as_kernels()
+    receipt = as_receipt()
+
+
+class MachineItem(Item):
+    instance_id = UnicodeAttribute()
+    generation = NumberAttribute()
+    token_hash = UnicodeAttribute(null=True)
+    claimed_at = Moment(null=True)
+    ready_boot = UnicodeAttribute(null=True)
+    past_boot = UnicodeAttribute(null=True)
+    address = UnicodeAttribute(null=True)
+    heartbeat = as_heartbeat()
+
+
+class MemberItem(Item):
+    person = UnicodeAttribute()
+    lab_id = UnicodeAttribute()
+    role = UnicodeAttribute()
+    added_at = Moment()
+
+
+class JournalItem(Item):
+    kind = UnicodeAttribute()
+    token = UnicodeAttribute()
+    state = UnicodeAttribute()
+    id = UnicodeAttribute(null=True)
+
+
+class WaitItem(Item):
+    token = UnicodeAttribute()
+    expect = UnicodeAttribute()
+    generation = NumberAttribute()
+
+
+class Anything(Item):
+    """An item of a lab's partition as the model its sort key names."""
+
+    @classmethod
+    def from_raw_data(cls, data: dict[str, Any]) -> Any:
+        sk = data["sk"]["S"]
+        model: type[Item] = LabItem if sk == "LAB" else MachineItem if sk == "MACHINE" else MemberItem
+        return model.from_raw_data(data)
+
+
+for _model in (Row, Anything, LabItem, MachineItem, MemberItem, JournalItem, WaitItem):
+    bind(_model, LABS)

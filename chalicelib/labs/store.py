@@ -14,136 +14,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
-from chalicelib.labs import rules, shapes
+from chalicelib.labs import rules
 from chalicelib.labs.journal import Entry, Kind, State
 from chalicelib.labs.machines import Expect, Heartbeat, Machine, Member, Waiting
 from chalicelib.labs.rules import Lab, Phase
+from chalicelib.labs.shapes import LABS, Anything, JournalItem, LabItem, MachineItem, MemberItem, Row, WaitItem
 from chalicelib.runtime import store
 from chalicelib.runtime.errors import AppError, Conflict, NotFound, Superseded
 from chalicelib.runtime.pages import Page, decode, encode
-from chalicelib.runtime.store import Item, Write, bind
-
-LABS = "labs"
-T = TypeVar("T")
-
-
-class ByPerson(GlobalSecondaryIndex["Row"]):  # type: ignore[no-untyped-call] # pynamodb's __init_subclass__
-    class Meta:
-        index_name = "by_person"
-        projection = KeysOnlyProjection()
-
-    person = UnicodeAttribute(hash_key=True)
-    lab_id = UnicodeAttribute(range_key=True)
-
-
-class ByDue(GlobalSecondaryIndex["Row"]):  # type: ignore[no-untyped-call] # pynamodb's __init_subclass__
-    class Meta:
-        index_name = "by_due"
-        projection = KeysOnlyProjection()
-
-    due_pk = UnicodeAttribute(hash_key=True)
-    due = UnicodeAttribute(range_key=True)
-
-
-class Row(Item):
-    """What both indexes know of an item."""
-
-    person = UnicodeAttribute(null=True)
-    lab_id = UnicodeAttribute(null=True)
-    due_pk = UnicodeAttribute(null=True)
-    due = UnicodeAttribute(null=True)
-    by_person = ByPerson()
-    by_due = ByDue()
-
-
-class LabItem(Item):
-    person = UnicodeAttribute(null=True)
-    lab_id = UnicodeAttribute()
-    due_pk = UnicodeAttribute(null=True)
-    due = UnicodeAttribute(null=True)
-    expires = NumberAttribute(null=True)
-    name = UnicodeAttribute(null=True)
-    domain = UnicodeAttribute()
-    phase = UnicodeAttribute()
-    owner = UnicodeAttribute()
-    team = UnicodeAttribute()
-    users = NumberAttribute()
-    instance_type = UnicodeAttribute()
-    candidates = shapes.words()
-    shared_storage_gb = NumberAttribute()
-    generation = NumberAttribute()
-    created_at = shapes.Moment()
-    changed_at = shapes.Moment()
-    correlation_id = UnicodeAttribute()
-    deadline = shapes.Moment(null=True)
-    examples = BooleanAttribute()
-    reserved = BooleanAttribute()
-    keep_data = BooleanAttribute()
-    members = NumberAttribute(null=True)
-    notebooks = NumberAttribute(null=True)
-    address = UnicodeAttribute(null=True)
-    instance_id = UnicodeAttribute(null=True)
-    file_system_id = UnicodeAttribute(null=True)
-    subnet_id = UnicodeAttribute(null=True)
-    ready_at = shapes.Moment(null=True)
-    cause = UnicodeAttribute(null=True)
-    cause_hint = UnicodeAttribute(null=True)
-    log_tail = shapes.words()
-    steps = shapes.steps()
-    kernels = shapes.kernels()
-    receipt = shapes.receipt()
-
-
-class MachineItem(Item):
-    instance_id = UnicodeAttribute()
-    generation = NumberAttribute()
-    token_hash = UnicodeAttribute(null=True)
-    claimed_at = shapes.Moment(null=True)
-    ready_boot = UnicodeAttribute(null=True)
-    past_boot = UnicodeAttribute(null=True)
-    address = UnicodeAttribute(null=True)
-    heartbeat = shapes.heartbeat()
-
-
-class MemberItem(Item):
-    person = UnicodeAttribute()
-    lab_id = UnicodeAttribute()
-    role = UnicodeAttribute()
-    added_at = shapes.Moment()
-
-
-class JournalItem(Item):
-    kind = UnicodeAttribute()
-    token = UnicodeAttribute()
-    state = UnicodeAttribute()
-    id = UnicodeAttribute(null=True)
-
-
-class WaitItem(Item):
-    token = UnicodeAttribute()
-    expect = UnicodeAttribute()
-    generation = NumberAttribute()
-
-
-class Anything(Item):
-    """An item of a lab's partition as the model its sort key names."""
-
-    @classmethod
-    def from_raw_data(cls, data: dict[str, Any]) -> Any:
-        sk = data["sk"]["S"]
-        model: type[Item] = LabItem if sk == "LAB" else MachineItem if sk == "MACHINE" else MemberItem
-        return model.from_raw_data(data)
-
-
-for _model in (Row, Anything, LabItem, MachineItem, MemberItem, JournalItem, WaitItem):
-    bind(_model, LABS)
+from chalicelib.runtime.store import Write
 
 
 def pk(lab_id: str) -> str:

@@ -2,7 +2,7 @@
 
     fails before its effect · takes effect, then fails · the task dies before the call · dies after it
 
-What must hold: the lab rests in READY, STOPPED, FAILED or DELETED · at most one machine lives · a lab that is not READY or STOPPED
+What must hold: the lab rests in READY, STOPPED, FAILED or DELETED · at most one machine lives · a lab neither READY nor STOPPED
 leaves nothing billable · the team's place is taken exactly by labs that exist · a person's files are never lost.
 """
 
@@ -72,7 +72,7 @@ def test_one_fault_while_stopping_and_starting_loses_neither_machine_nor_files(s
 
 
 @pytest.mark.parametrize("at", range(28))
-@pytest.mark.parametrize("kind", ("fails_after", "dies_before"))
+@pytest.mark.parametrize("kind", ["fails_after", "dies_before"])
 def test_one_fault_while_deleting_still_removes_everything(stage: Stage, at: int, kind: str) -> None:
     lab_id = stage.ready()
     struck(stage, at, kind)
