@@ -30,7 +30,15 @@ class LabRequest(Asked):
     notebook_examples: bool = True
 
     def wish(self) -> Wish:
-        return Wish(**self.model_dump() | {"team": self.team or ""})
+        return Wish(
+            domain=self.domain,
+            users=self.users,
+            instance_type=self.instance_type,
+            shared_storage=self.shared_storage,
+            name=self.name,
+            team=self.team or "",
+            notebook_examples=self.notebook_examples,
+        )
 
 
 class ScaleRequest(Asked):
@@ -39,7 +47,7 @@ class ScaleRequest(Asked):
     shared_storage: Size | None = None
 
     def wish(self) -> Wish:
-        return Wish(**self.model_dump())
+        return Wish(users=self.users, instance_type=self.instance_type, shared_storage=self.shared_storage)
 
 
 class DeleteQuery(Asked):

@@ -42,6 +42,7 @@ class Stage:
     now: datetime = NOW
     tokens: dict[str, str] = field(default_factory=dict)
     claimed: dict[str, str] = field(default_factory=dict)
+    claim_key: str = ""
     boots: int = 0
 
     def as_(self, who: str) -> Gateway:
@@ -124,7 +125,7 @@ class Stage:
         proof = {"headers": {"X-Wizard-Lab": lab_id, "X-Signer": instance_id}, "body": "-"}
         answer = self.gateway.post("/machine/claim", {"lab_id": lab_id, "instance_id": instance_id, "proof": proof})
         if answer.status == 200:
-            self.tokens[lab_id] = answer.json["token"]
+            self.tokens[lab_id], self.claim_key = answer.json["token"], answer.json["login_key"]
         return answer
 
     def say(self, lab_id: str, verb: str, **body: Any) -> Answer:
