@@ -24,7 +24,7 @@ from typing import Any
 
 from tools import package
 from tools.stack import APP, Account, Failed, Stack, is_there, make_code_bucket, upload, url_of
-from tools.template import KEPT_STAGES
+from tools.template import KEPT_STAGES, unconnected
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,22 @@ class Deployment:
     def template(self) -> dict[str, Any]:
         """The template with its code in the account's bucket."""
         template = dict(json.loads((self.folder / ("backing.json" if self.backing else "template.json")).read_text()))
+        if self.backing and not self.has_functions():
+            return unconnected(template)
         code = {"Bucket": self.account.code_bucket, "Key": f"{self.stage}/{self._sha('deployment.zip')}.zip"}
         for one in template["Resources"].values():
             if one["Type"] == "AWS::Serverless::Function":
                 one["Properties"]["CodeUri"] = code
         return template
+
+    def has_functions(self) -> bool:
+        """Whether `chalice deploy` has been there."""
+        client = self.account.client("lambda")
+        try:
+            client.get_function_configuration(FunctionName=f"{self.prefix}-publish_facts")
+        except client.exceptions.ResourceNotFoundException:
+            return False
+        return True
 
     def _sha(self, name: str) -> str:
         return str(self.manifest["files"][name]["sha256"])
@@ -74,7 +85,7 @@ class Deployment:
     def own_parameters(self) -> dict[str, str]:
         """What the package decides, whatever the stack had before."""
         key = self.manifest["bundle_key"]
-        return {"BundleKey": key} if key and not self.backing else {}
+        return {"BundleKey": key} if key else {}
 
     def upload_bundle(self) -> bool:
         """The machines' bundle into the artifacts bucket; False while that bucket is still to be made."""
@@ -155,11 +166,21 @@ def empty_bucket(s3: Any, bucket: str) -> None:
             s3.delete_objects(Bucket=bucket, Delete={"Objects": doomed, "Quiet": True})
 
 
+def chalice_steps(deployment: Deployment, outputs: Mapping[str, str]) -> str:
+    """What stands in the way of a `chalice deploy` that works, step by step."""
+    values = {"ARTIFACTS_BUCKET": outputs["ArtifactsBucketName"], "BUNDLE_KEY": deployment.manifest["bundle_key"]}
+    values["API_URL"] = "what `chalice url` answers after the first chalice deploy"
+    return f"""
+In .chalice/config.json, stage {deployment.stage}, add to environment_variables:
+{json.dumps(values, indent=2)}
+Then: PIP_NO_DEPS=1 chalice deploy --stage {deployment.stage}
+Then: python -m tools.deploy --stage {deployment.stage} --backing     (once more: it ties streams and queues to the functions)
+"""
+
+
 def next_steps(outputs: Mapping[str, str]) -> str:
     """What to type now."""
-    bootstrap, url = outputs.get("BootstrapFunction", ""), outputs.get("ApiUrl", "")
-    if not url:
-        return ""
+    bootstrap, url = outputs["BootstrapFunction"], outputs["ApiUrl"]
     return f"""
 The first administrator (once; the answer holds a token that is shown only this once):
   aws lambda invoke --function-name {bootstrap} --cli-binary-format raw-in-base64-out \\
@@ -202,7 +223,8 @@ def main() -> int:
     outputs = deploy(deployment, dict(one.split("=", 1) for one in asked.parameters), asked.plan)
     for name, value in outputs.items():
         print(f"{name:24} {value}")
-    print(next_steps(outputs))
+    if outputs:
+        print(chalice_steps(deployment, outputs) if asked.backing else next_steps(outputs))
     return 0
 
 

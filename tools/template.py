@@ -166,11 +166,17 @@ def backing(template: Template) -> Template:
         if "DependsOn" in one:
             one["DependsOn"] = [name for name in one["DependsOn"] if name not in gone]
     made["Outputs"] = {name: one for name, one in made["Outputs"].items() if not gone.intersection(_named(one))}
-    made["Parameters"]["FunctionsExist"]["Default"] = "no"
     used = set(_named([made[part] for part in ("Resources", "Conditions", "Rules", "Outputs")])) | {"Stage"}
     made["Parameters"] = {name: one for name, one in made["Parameters"].items() if name in used}
     for group in made["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]:
         group["Parameters"] = [name for name in group["Parameters"] if name in used]
+    return made
+
+
+def unconnected(template: Template) -> Template:
+    """A backing stack before `chalice deploy` has made the functions that its streams and queues are tied to."""
+    made = copy.deepcopy(template)
+    made["Resources"] = {name: one for name, one in made["Resources"].items() if not one["Type"].startswith("AWS::Lambda::")}
     return made
 
 
