@@ -7,6 +7,7 @@ metadata key.
 
 from __future__ import annotations
 
+import base64
 import os
 import pickle
 import secrets
@@ -85,6 +86,15 @@ class Backends:
         """The record of an instance that still exists."""
         found = next((one for one in self.instances() if one.id == instance_id), None)
         return found if found is not None and self.memory.states.get(instance_id) != "terminated" else None
+
+    def user_data(self, found: Any) -> bytes:
+        """An instance's user data as it sees it."""
+        return base64.b64decode(str(found.user_data or ""))
+
+    def storage_of(self, found: Any) -> str:
+        """The file system that an instance's user data names, if it exists; blank when none does."""
+        text = self.user_data(found).decode("utf-8", "replace")
+        return next((name for name in self.parts["efs"][REGION].file_systems_by_id if name in text), "")
 
     def role_of(self, instance_id: str) -> tuple[str, str] | None:
         """Name and ARN of the role in the instance's profile."""

@@ -28,6 +28,8 @@ class Metal(Protocol):
 
     def instance(self, instance_id: str) -> Any | None: ...
 
+    def user_data(self, found: Any) -> bytes: ...
+
     def role_of(self, instance_id: str) -> tuple[str, str] | None: ...
 
     def assume(self, role_arn: str, session: str, seconds: int) -> dict[str, str]: ...
@@ -87,7 +89,7 @@ class Metadata:
 
     def _look_up(self, found: Any, name: str) -> str | None:
         if name == "user-data":
-            return found.user_data.decode() if found.user_data is not None else None
+            return self.metal.user_data(found).decode("utf-8", "surrogateescape") or None
         if name == "dynamic/instance-identity/document":
             return json.dumps(_document(found), indent=2)
         if name.startswith("meta-data/iam/security-credentials"):

@@ -78,7 +78,7 @@ class Infrastructure:
         headers = {name[5:].lower().replace("_", "-"): value for name, value in environ.items() if name.startswith("HTTP_")}
         with self.changed:
             answer = self.metadata.answer(environ["REQUEST_METHOD"], path, headers)
-        raise Reply(f"{answer.status} IMDS", answer.text.encode(), "text/plain")
+        raise Reply(f"{answer.status} IMDS", answer.text.encode("utf-8", "surrogateescape"), "text/plain")
 
     # ── the hypervisor's side ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -113,6 +113,7 @@ class Infrastructure:
             "state": self.backends.memory.states.get(found.id, found.state),
             "type": found.instance_type,
             "user_data": str(found.user_data or ""),
+            "storage": self.backends.storage_of(found),
         }
 
     def _confirm(self, instance_id: str, state: str) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Surroundings:
     emulator: str
     infra: str
 
-    def environment(self, instance_id: str, root: Path, ports: Mapping[str, int]) -> dict[str, str]:
+    def environment(self, instance_id: str, root: Path, ports: Mapping[str, int], storage: str = "") -> dict[str, str]:
         """The whole environment of a machine's first process; nothing of ours leaks in but what is named here."""
         outside = {
             k: v
@@ -71,7 +71,7 @@ class Surroundings:
             processes.MACHINE_MARK: instance_id,
             "AWR_MACHINE_ROOT": str(root),
             "AWR_PORTS": json.dumps(dict(ports)),
-            "AWR_EFS_ROOT": str(self.home.efs),
+            **({"AWR_EFS_ROOT": str(self.home.efs / storage)} if storage else {}),
             "AWR_CACHE": str(self.home.cache),
             "AWR_PYTHON": base_python(),
             "AWR_UV": find_uv(),
@@ -143,16 +143,14 @@ class Machine:
         records = self.around.home.machines.glob("*/machine.json")
         return {int(port) for record in records if record != self.record for port in read_json(record).get("ports", {}).values()}
 
-    def boot(self, user_data: str) -> None:
-        """Run the user data (base64) as the machine's first process; returns once it is started."""
+    def boot(self, user_data: str, storage: str = "") -> None:
+        """Run the user data (base64) as the machine's first process, its file system at hand; returns once it is started."""
         root, ports = self.folder / "root", self.ports()
         for name in ("root", "tmp"):
             (root / name).mkdir(parents=True, exist_ok=True)
-        env = self.around.environment(self.instance_id, root, ports)
-        first = processes.launch(
-            ["/bin/sh", str(self._boot_script(user_data))], log=self.folder / "console.log", env=env, cwd=root
-        )
-        known = processes.Known.of(psutil.Process(first.pid))
+        env = self.around.environment(self.instance_id, root, ports, storage)
+        run = ["/bin/sh", str(self._boot_script(user_data))]
+        known = processes.launch(run, log=self.folder / "console.log", env=env, cwd=root)
         fresh = {"ports": ports, "pid": known.pid, "started": known.started, "booted_at": time.time()}
         write_atomically(self.record, json.dumps(fresh, indent=1))
 

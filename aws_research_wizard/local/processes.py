@@ -55,11 +55,11 @@ class Known:
             return None
 
 
-def launch(command: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
+def launch(command: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Path) -> Known:
     """Start a detached process (own session, no terminal) that appends its output to ``log``."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        return subprocess.Popen(
+        started = subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -69,6 +69,9 @@ def launch(command: Sequence[str], *, log: Path, env: Mapping[str, str], cwd: Pa
             start_new_session=True,
             close_fds=True,
         )
+    known = Known.of(psutil.Process(started.pid))
+    started.returncode = 0  # let go of: it outlives us, and nobody here will wait for it
+    return known
 
 
 def note(home: Home, name: str, known: Known) -> None:

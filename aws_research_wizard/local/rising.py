@@ -110,10 +110,7 @@ class Rising:
             log.replace(log.with_suffix(".old.log"))
         env = {**os.environ, processes.CLOUD_MARK: str(self.place.root), "PYTHONUNBUFFERED": "1"}
         env.pop(processes.MACHINE_MARK, None)
-        import psutil
-
-        started = processes.launch(command, log=log, env=env, cwd=self.place.root)
-        processes.note(self.place, name, processes.Known.of(psutil.Process(started.pid)))
+        processes.note(self.place, name, processes.launch(command, log=log, env=env, cwd=self.place.root))
         self.started.add(name)
 
     def _wait_for(self, name: str, url: str) -> None:

@@ -143,7 +143,7 @@ class Runner:
         if machine.alive():
             log.info("%s lives; taken over", machine.instance_id)
         else:
-            machine.boot(instance["user_data"])
+            machine.boot(instance["user_data"], instance["storage"])
         self.booted.add(machine.instance_id)
         if instance["state"] == "pending":
             self._confirm(machine.instance_id, "running")
