@@ -175,6 +175,8 @@ class Emulator:
         with contextlib.suppress(asyncio.CancelledError):
             if resumed := self.resumption.go_on():
                 log.info("%d workflows go on", resumed)
+            if left := self.tables.deliveries.go_on():
+                log.info("%d events are brought to their functions", left)
             while True:
                 await asyncio.sleep(TICK_SECONDS)
                 await self._save_if_busy()

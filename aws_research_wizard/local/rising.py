@@ -1,8 +1,8 @@
 """How does the local cloud come up, from whatever state it is in?
 
-One ``Rising`` is one ``up``: it keeps what answers, ends what does not, starts what is missing, deploys the package if it is a
-new one, and leaves a signed-in command line behind. Kept true: the runner comes last, so that no machine boots before there is
-a control plane to call home to.
+One ``Rising`` is one ``up``: it keeps what answers, ends what does not, starts what is missing, deploys the package if it is
+a new one, and leaves a signed-in command line behind. Kept true: the runner comes last, so that no machine boots before
+there is a control plane to call home to.
 """
 
 from __future__ import annotations

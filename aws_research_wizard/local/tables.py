@@ -12,6 +12,7 @@ import json
 import logging
 from typing import Any
 
+from aws_research_wizard.local.deliveries import Deliveries
 from aws_research_wizard.local.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ class Tables:
         from ministack.services import dynamodb, stepfunctions
 
         self.db, self.sfn, self.journal = dynamodb, stepfunctions, journal
+        self.deliveries = Deliveries(journal)
         self._applied = 0
         self._set, self._remove, self._record = dynamodb._set_item, dynamodb._remove_item, dynamodb._build_change_record
         self._state, self._load, self._start = dynamodb.get_state, dynamodb.load_persisted_state, stepfunctions._start_execution
@@ -57,13 +59,15 @@ class Tables:
 
     def get_state(self) -> dict[str, Any]:
         extra = {"records": self.db._stream_records, "trimmed": self.db._stream_trimmed}
-        return {**self._state(), "streams": copy.deepcopy(extra), "journal": self.journal.number}
+        pending = dict(self.deliveries.pending)
+        return {**self._state(), "streams": copy.deepcopy(extra), "deliveries": pending, "journal": self.journal.number}
 
     def load_state(self, data: dict[str, Any]) -> None:
         self._load(data)
         streams = data.get("streams") or {}
         self.db._stream_records.update(streams.get("records", {}))
         self.db._stream_trimmed.update(streams.get("trimmed", {}))
+        self.deliveries.pending.update({name: (arn, payload) for name, (arn, payload) in data.get("deliveries", {}).items()})
         self._applied = int(data.get("journal", 0))
 
     def replay(self) -> int:
@@ -77,6 +81,9 @@ class Tables:
 
     def _apply(self, kind: str, arn: str, rest: list[Any]) -> None:
         account, region = arn.split(":")[4], arn.split(":")[3]
+        if kind in {"news", "told"}:
+            self.deliveries.apply(kind, arn, rest)
+            return
         if kind == "exec":
             self.sfn._executions._data.setdefault((account, region, arn), rest[0])
             return

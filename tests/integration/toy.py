@@ -38,6 +38,8 @@ def api(event, context):
         arn = f"arn:aws:states:us-east-1:{account}:stateMachine:" + os.environ["MACHINE"]
         got = client("stepfunctions").start_execution(stateMachineArn=arn, name=body["name"], input=json.dumps(body))
         return {"statusCode": 202, "body": json.dumps({"arn": got["executionArn"]})}
+    if path == "/version":
+        return {"statusCode": 200, "body": json.dumps({"note": NOTE})}
     if path == "/things":
         put("thing", body["name"], value=body.get("value", ""))
         return {"statusCode": 201, "body": "{}"}
@@ -47,9 +49,14 @@ def api(event, context):
         return {"statusCode": 200, "body": "{}"}
     return {"statusCode": 200, "body": json.dumps({"path": path})}
 
+class NoCapacity(Exception):
+    pass
+
 def first(event, context):
     if event.get("warm"):
         return {"warm": True}
+    if event.get("fail"):
+        raise NoCapacity("none left")
     client("dynamodb").update_item(TableName=table(), Key={"pk": {"S": "first"}, "sk": {"S": event["name"]}},
         UpdateExpression="ADD times :one", ExpressionAttributeValues={":one": {"N": "1"}})
     time.sleep(float(event.get("seconds", 0)))
@@ -91,7 +98,14 @@ PREFIX = "aws-research-wizard-local"
 STORY = {
     "StartAt": "First",
     "States": {
-        "First": {"Type": "Task", "Resource": "${First}", "ResultPath": None, "Next": "Await"},
+        "First": {
+            "Type": "Task",
+            "Resource": "${First}",
+            "ResultPath": None,
+            "Catch": [{"ErrorEquals": ["NoCapacity"], "ResultPath": None, "Next": "Caught"}],
+            "Next": "Await",
+        },
+        "Caught": {"Type": "Succeed"},
         "Await": {
             "Type": "Task",
             "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
@@ -214,7 +228,7 @@ def template(paths_served: tuple[str, ...]) -> dict[str, Any]:
 
 
 PATH = "path/2015-03-31/functions/${APIHandler.Arn}/invocations"
-PATHS = ("/health", "/runs", "/things", "/done")
+PATHS = ("/health", "/version", "/runs", "/things", "/done")
 
 
 def write(folder: Path, note: str = "") -> Path:
@@ -222,7 +236,7 @@ def write(folder: Path, note: str = "") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as files:
-        files.writestr(zipfile.ZipInfo("toy.py", (2026, 1, 1, 0, 0, 0)), CODE + f"\n# {note}\n")
+        files.writestr(zipfile.ZipInfo("toy.py", (2026, 1, 1, 0, 0, 0)), CODE + f"\nNOTE = {note!r}\n")
     bundle = b"a bundle" + note.encode()
     name = f"bundle-{hashlib.sha256(bundle).hexdigest()[:12]}.tar.gz"
     (folder / name).write_bytes(bundle)
