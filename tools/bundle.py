@@ -1,7 +1,8 @@
-"""What does a lab's machine fetch? One archive: our wheel, the hub's lock, the domain packs (and uv, for a machine that has none).
+"""What does a lab's machine fetch? One archive: our wheel, the hub's lock, the domain packs (and uv, where there is none).
 
-`python -m tools.bundle --out DIR [--with-uv]` · `tools.bundle.build(out_dir) -> Path`. Keeps true: the same tree gives the same bytes and
-so the same name (host-independent order, times and owners), so an unchanged bundle is never uploaded twice.
+`python -m tools.bundle --out DIR [--with-uv]` · `tools.bundle.build(out_dir) -> Path`. Keeps true: the same tree gives
+the same bytes and so the same name (host-independent order, times and owners), so an unchanged bundle is never uploaded
+twice.
 """
 
 import argparse

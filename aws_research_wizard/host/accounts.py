@@ -1,7 +1,7 @@
 """Which system account is a person's, on every machine this lab will ever have?
 
-Keeps true: a person's number is the same on the next machine (it is written on the lab's file system, which outlives machines), and
-no two people share one. Used on AWS only: on a laptop everybody works as the one who started the cloud.
+Keeps true: a person's number is the same on the next machine (it is written on the lab's file system, which outlives
+machines), and no two people share one. Used on AWS only: on a laptop everybody works as the one who started the cloud.
 """
 
 import fcntl
@@ -65,5 +65,17 @@ def _number(storage: Path, person: str) -> int:
 def _add(account: Account, home: Path) -> None:
     number = str(account.uid)
     subprocess.run(["groupadd", "--gid", number, account.name], check=False, capture_output=True)
-    words = ["useradd", "--uid", number, "--gid", number, "--no-create-home", "--home-dir", str(home), "--shell", "/bin/bash", account.name]
+    words = [
+        "useradd",
+        "--uid",
+        number,
+        "--gid",
+        number,
+        "--no-create-home",
+        "--home-dir",
+        str(home),
+        "--shell",
+        "/bin/bash",
+        account.name,
+    ]
     subprocess.run(words, check=True, capture_output=True)

@@ -1,7 +1,7 @@
-"""The machine's side of the conversation: tells how the lab is, and does what the control plane orders, while people work on.
+"""How does the machine talk with the control plane while people work? It tells how the lab is, and does what is ordered.
 
-Keeps true: no order interrupts anybody but the person it takes off the list; a control plane that is away changes nothing here but the
-rhythm of asking; the agent never ends by itself.
+Keeps true: no order interrupts anybody but the person it takes off the list; a control plane that is away changes nothing
+here but the rhythm of asking; the agent never ends by itself.
 """
 
 import os
@@ -19,6 +19,7 @@ from aws_research_wizard.host.hub_api import HubApi, HubAway
 from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.orders import Orders
 from aws_research_wizard.host.steps import CommandFailed
+from aws_research_wizard.host.usage import MEASURE_SECONDS, Usage
 
 MOST_SECONDS = 60.0
 """The slowest rhythm while nobody answers: short enough that a returning control plane soon knows of us."""
@@ -43,7 +44,8 @@ class Agent:
         self.boot_id = os.environ.get("AWR_BOOT_ID", "")
         self.hub = hub or HubApi(machine)
         self.door = door or ControlPlane(machine.api_url, machine.execute_api)
-        self.usage = load.Usage(machine.storage, every=10 if machine.local else load.MEASURE_SECONDS)
+        load.begin()
+        self.usage = Usage(machine.storage, machine.state, every=10 if machine.local else MEASURE_SECONDS)
 
     def run(self, stop: threading.Event) -> None:
         """Beat until `stop`: at the ordered rhythm while answered, slower and slower while not."""

@@ -26,7 +26,10 @@ WORDS = {
     Reason.USED: ("This link was used already", "A link opens the lab once."),
     Reason.FOREIGN: ("This link is not for this lab", "It was made for another lab, or is damaged."),
     Reason.VIEWER: ("You may look, not work", "Your role in this lab is viewer. Its lead can make you a member."),
-    Reason.REMOVED: ("You are no longer a member", "You were taken off this lab's list. Your files are kept. Its lead can add you again."),
+    Reason.REMOVED: (
+        "You are no longer a member",
+        "You were taken off this lab's list. Your files are kept. Its lead can add you again.",
+    ),
 }
 
 
@@ -40,7 +43,7 @@ class TicketAuthenticator(Authenticator):  # type: ignore[misc]  # jupyterhub sh
         super().__init__(**kwargs)
         self._used = tickets.Used(Path(self.state) / "used_tickets.json")
 
-    def get_handlers(self, app: Any) -> list[tuple[str, type]]:
+    def get_handlers(self, _app: Any) -> list[tuple[str, type]]:
         """Answer /hub/login ourselves."""
         return [(r"/login", TicketLogin)]
 
@@ -56,7 +59,7 @@ class TicketAuthenticator(Authenticator):  # type: ignore[misc]  # jupyterhub sh
             people.change(state, lambda now_listed: people.readmit(now_listed, ticket.person))
         return ticket
 
-    async def authenticate(self, handler: Any, data: Ticket) -> dict[str, Any]:
+    async def authenticate(self, _handler: Any, data: Ticket) -> dict[str, Any]:
         """Turn an accepted ticket into a hub user."""
         return {"name": data.person, "admin": False, "groups": people.groups_of(data.role)}
 

@@ -1,6 +1,7 @@
 """How is a program run so that its failure reads like a sentence?
 
-Keeps true: the program sees a clean environment, its output goes to a log file, and of a failure the telling line is found.
+Keeps true: the program sees a clean environment, its output goes to a log file, and of a failure the telling line is
+found.
 """
 
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 from aws_research_wizard.host.steps import CommandFailed
 
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX", "JUPYTER_PATH", "JUPYTER_CONFIG_DIR")
-_TELLING = re.compile(r"(^\s*×|error|failed|cannot|unable|mismatch|not found|no space|No solution)", re.IGNORECASE)
+_TELLING = re.compile(r"(^\s*\u00d7|error|failed|cannot|unable|mismatch|not found|no space|No solution)", re.IGNORECASE)
 _NOISE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -37,17 +38,19 @@ def run(words: Sequence[str], log: Path, extra: Mapping[str, str] | None = None,
     with log.open("a") as file:
         file.write(f"$ {' '.join(words)}\n{done.stdout}")
     if done.returncode:
-        raise CommandFailed(telling(done.stdout) or f"{Path(words[0]).name} ended with {done.returncode}", _lines(done.stdout)[-20:])
+        raise CommandFailed(
+            telling(done.stdout) or f"{Path(words[0]).name} ended with {done.returncode}", _lines(done.stdout)[-20:]
+        )
     return done.stdout
 
 
 def telling(output: str) -> str:
-    """Return the shortest honest account of a failure: the first line that says so, with what follows it, in at most 240 characters."""
+    """Return the shortest honest account of a failure: the first line that says so and what follows, in 240 characters."""
     lines = _lines(output)
     first = next((number for number, line in enumerate(lines) if _TELLING.search(line)), None)
     if first is None:
         return lines[-1][:240] if lines else ""
-    words = " ".join(line.strip().lstrip("×╰─▶│├ ").strip() for line in lines[first : first + 4])
+    words = " ".join(line.strip().lstrip("\u00d7╰─▶│├ ").strip() for line in lines[first : first + 4])
     return words if len(words) <= 240 else words[:237] + "…"
 
 

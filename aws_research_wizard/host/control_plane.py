@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 Result = TypeVar("Result")
 
 
-class Away(Exception):
+class Away(Exception):  # noqa: N818
     """The control plane gave no answer that counts."""
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818
     """The control plane said no; `status` is HTTP's, `code` and `message` the problem's."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -86,7 +86,7 @@ def delays(first: float = 0.5, most: float = 30.0) -> Iterator[float]:
         wait = min(most, wait * 2)
 
 
-def insist(action: Callable[[], Result], stop: threading.Event, again: Callable[[Exception], bool] | None = None) -> Result:
+def insist(action: Callable[[], Result], stop: threading.Event, again: Callable[[Refused], bool] = lambda _: False) -> Result:
     """Do `action` until it is answered. `again` says which refusals may pass with time; `stop` ends the patience."""
     for wait in delays():
         try:
@@ -94,7 +94,7 @@ def insist(action: Callable[[], Result], stop: threading.Event, again: Callable[
         except Away as error:
             last: Exception = error
         except Refused as error:
-            if again is None or not again(error):
+            if not again(error):
                 raise
             last = error
         if stop.wait(wait):

@@ -1,8 +1,8 @@
 """How do a pack's system tools (samtools, bwa …) reach its kernels?
 
 On AWS they are installed. On a laptop nothing of the host is changed: packages that the host lacks are downloaded with
-apt's own checks and unpacked into a cache, and the kernel's environment names that place. Where there is no apt, the step says so and
-the lab goes on without these tools.
+apt's own checks and unpacked into a cache, and the kernel's environment names that place. Where there is no apt, the step
+says so and the lab goes on without these tools.
 """
 
 import fcntl
@@ -11,6 +11,8 @@ import os
 import re
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,9 @@ from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.steps import CommandFailed
 
 _INSTALL = re.compile(r"^Inst (\S+)", re.MULTILINE)
+_ONE_AT_A_TIME = threading.Lock()
+PATIENCE_SECONDS = 300.0
+"""How long the system's own package work may hold us up."""
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 
 
@@ -47,11 +52,31 @@ def provide(machine: Machine, packages: Sequence[str], log: Path) -> Tools:
         return Tools(detail=f"{', '.join(packages)} left out: {error.cause}")
 
 
+def require(program: str, package: str, log: Path) -> None:
+    """Make sure of a program that the machine itself needs (on AWS only)."""
+    if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
+        _install([package], log)
+
+
 def _install(packages: Sequence[str], log: Path) -> Tools:
-    wait = ["-o", "DPkg::Lock::Timeout=300"]
-    commands.run(["apt-get", *wait, "update", "-q"], log, _QUIET, timeout=300)
-    commands.run(["apt-get", *wait, "install", "-y", "-q", "--no-install-recommends", *packages], log, _QUIET)
+    with _ONE_AT_A_TIME:
+        _apt(["update", "-q"], log)
+        _apt(["install", "-y", "-q", "--no-install-recommends", *packages], log)
     return Tools(detail=f"{len(packages)} packages installed")
+
+
+def _apt(words: Sequence[str], log: Path) -> None:
+    """Run apt; while the system's own upgrades hold it, wait."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            commands.run(["apt-get", "-o", "DPkg::Lock::Timeout=60", *words], log, _QUIET)
+        except CommandFailed as error:
+            if "lock" not in error.cause or time.monotonic() > end:
+                raise
+            time.sleep(3)
+        else:
+            return
 
 
 def _unpack(cache: Path, packages: Sequence[str], log: Path) -> Tools:
@@ -80,11 +105,13 @@ def _fetch(place: Path, packages: Sequence[str], log: Path) -> None:
         commands.run(["sh", "-c", 'cd "$1" && shift && exec apt-get download -q "$@"', "sh", str(debs), *packages], log, _QUIET)
         for deb in sorted(debs.glob("*.deb")):
             commands.run(["dpkg", "-x", str(deb), str(tree)], log, _QUIET)
-        os.replace(tree, place)
+        tree.replace(place)
 
 
 def _tools(place: Path, count: int) -> Tools:
-    programs = tuple(str(folder) for name in ("usr/bin", "bin", "usr/local/bin", "usr/games") if (folder := place / name).is_dir())
+    programs = tuple(
+        str(folder) for name in ("usr/bin", "bin", "usr/local/bin", "usr/games") if (folder := place / name).is_dir()
+    )
     triplets = [f"{base}/{os.uname().machine}-linux-gnu" for base in ("usr/lib", "lib")]
     libraries = tuple(str(folder) for name in (*triplets, "usr/lib", "lib") if (folder := place / name).is_dir())
     return Tools(programs, libraries, f"{count} packages unpacked beside this system")

@@ -1,13 +1,12 @@
 """Is this Python environment in place? Made by uv from a lock with hashes, once, and recognised at the next boot.
 
-Keeps true: an environment is complete or is not there (its fingerprint is written last); nothing is installed whose hash the
-lock does not name. Where a cache is given (a laptop; a baked image has the environments in place anyway), a finished environment is
-linked from it: the same bytes, no second installation and no second compilation.
+Keeps true: an environment is complete or is not there (its fingerprint is written last); nothing is installed whose hash
+the lock does not name. Where a cache is given (on a laptop), a finished environment is linked from it: the same bytes on
+disk, no second installation, no second compilation.
 """
 
 import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
 import tempfile
@@ -17,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aws_research_wizard.host import commands
+from aws_research_wizard.host.steps import CommandFailed
 
-FINGERPRINT = ".wizard-fingerprint"
+FINGERPRINT, COMPILED = ".wizard-fingerprint", ".wizard-compiled"
 
 
 @dataclass(frozen=True)
@@ -30,50 +30,86 @@ class Maker:
     cache: Path | None
     log: Path
 
-    def make(self, place: Path, lock: Path, wheels: Sequence[Path] = (), also: str = "") -> str:
-        """Make sure that `place` is the environment that `lock` (and `wheels`) describe; return how: kept, linked or installed."""
-        mark = self.fingerprint(lock, wheels, also)
+    def make(self, place: Path, lock: Path, wheels: Sequence[Path] = ()) -> str:
+        """Make sure that `place` is the environment of `lock`, with `wheels` on top; return how: kept, linked or installed."""
+        mark = self._mark(lock, *wheels)
         if (place / FINGERPRINT).exists() and (place / FINGERPRINT).read_text() == mark:
             return "kept"
         shutil.rmtree(place, ignore_errors=True)
         place.parent.mkdir(parents=True, exist_ok=True)
-        if self.cache is None:
-            self._install(place, lock, wheels, mark)
-            return "installed"
-        return self._link(self.cache / "environments" / mark[:20], place, lock, wheels, mark)
+        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as beside:
+            made = Path(beside) / "env"
+            how = self._install(made, lock) if self.cache is None else self._link(made, lock)
+            if wheels:
+                self._pip(made, "--no-deps", *map(str, wheels))
+            (made / FINGERPRINT).write_text(mark)
+            made.replace(place)
+        return how
 
-    def fingerprint(self, lock: Path, wheels: Sequence[Path], also: str) -> str:
-        """Return what the environment depends on, as one hash."""
-        seen = hashlib.sha256(f"1 {self.python} {also}".encode())
-        for file in (lock, *wheels):
+    def polish(self, place: Path, lock: Path) -> None:
+        """Compile an environment, so that later starts are quicker (people cannot write to it: theirs never would be)."""
+        if self.cache is None:
+            self._compile(place)
+            return
+        finished = self._finished(lock)
+        if not finished.exists() or (finished / COMPILED).exists():
+            return
+        with tempfile.TemporaryDirectory(dir=finished.parent, prefix=f".{finished.name}.") as beside:
+            made, old = Path(beside) / "env", Path(beside) / "old"
+            _copy(finished, made)
+            self._compile(made)
+            with _alone(finished):
+                finished.rename(old)
+                made.rename(finished)
+
+    def _link(self, made: Path, lock: Path) -> str:
+        """Link the finished environment of `lock`, which is installed first when there is none."""
+        finished, how = self._finished(lock), "linked"
+        finished.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(finished):
+            if not finished.exists():
+                how = "installed"
+                with tempfile.TemporaryDirectory(dir=finished.parent, prefix=f".{finished.name}.") as beside:
+                    self._install(Path(beside) / "env", lock)
+                    (Path(beside) / "env").rename(finished)
+            _copy(finished, made)
+        return how
+
+    def _install(self, made: Path, lock: Path) -> str:
+        commands.run([self.uv, "venv", "--quiet", "--relocatable", "--python", self.python, str(made)], self.log)
+        self._pip(made, "--no-deps", "--require-hashes", "-r", str(lock))
+        return "installed"
+
+    def _pip(self, made: Path, *words: str) -> None:
+        commands.run([self.uv, "pip", "install", "--python", str(made / "bin/python"), *words], self.log)
+
+    def _compile(self, made: Path) -> None:
+        if not (made / COMPILED).exists():
+            words = ["nice", "-n", "19", str(made / "bin/python"), "-m", "compileall", "-q", str(made / "lib")]
+            subprocess.run(words, check=False, capture_output=True, env=commands.clean_env())
+            (made / COMPILED).touch()
+
+    def _finished(self, lock: Path) -> Path:
+        return Path(self.cache or "") / "environments" / self._mark(lock)[:20]
+
+    def _mark(self, *files: Path) -> str:
+        """Return what an environment depends on, as one hash."""
+        seen = hashlib.sha256(f"1 {self.python}".encode())
+        for file in files:
             seen.update(file.read_bytes())
         return seen.hexdigest()
 
-    def _link(self, finished: Path, place: Path, lock: Path, wheels: Sequence[Path], mark: str) -> str:
-        finished.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(finished.with_suffix(".lock")):
-            how = "linked" if (finished / FINGERPRINT).exists() else "installed"
-            if how == "installed":
-                shutil.rmtree(finished, ignore_errors=True)
-                self._install(finished, lock, wheels, mark)
-        subprocess.run(["cp", "-al", str(finished), str(place)], check=True)
-        return how
 
-    def _install(self, place: Path, lock: Path, wheels: Sequence[Path], mark: str) -> None:
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as beside:
-            made = Path(beside) / "env"
-            into = ["--python", str(made / "bin/python")]
-            commands.run([self.uv, "venv", "--quiet", "--relocatable", "--python", self.python, str(made)], self.log)
-            commands.run([self.uv, "pip", "install", *into, "--require-hashes", "--no-deps", "-r", str(lock)], self.log)
-            if wheels:
-                commands.run([self.uv, "pip", "install", *into, "--no-deps", *map(str, wheels)], self.log)
-            (made / FINGERPRINT).write_text(mark)
-            os.replace(made, place)
+def _copy(source: Path, target: Path) -> None:
+    """Link every file of `source` below `target`."""
+    done = subprocess.run(["cp", "-al", str(source), str(target)], check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise CommandFailed(f"the environment could not be linked: {commands.telling(done.stderr)}", done.stderr.splitlines())
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Let only one process of the host make the same environment."""
-    with lock.open("w") as file:
+def _alone(finished: Path) -> Iterator[None]:
+    """Let only one process of this host make or move the same environment."""
+    with finished.with_suffix(".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

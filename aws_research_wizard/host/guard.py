@@ -1,10 +1,11 @@
-"""What protects this machine? Notebook users cannot reach the instance's credentials, and no part outlives its parent by accident."""
+"""What protects this machine? Notebook users cannot reach its credentials, and no part outlives its parent by accident."""
 
 import ctypes
 import signal
 
-from aws_research_wizard.host import commands
+from aws_research_wizard.host import commands, debian
 from aws_research_wizard.host.machine import Machine
+from aws_research_wizard.host.steps import CommandFailed
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
@@ -16,9 +17,10 @@ def block_metadata(machine: Machine) -> None:
         return
     rule = ["OUTPUT", "-d", "169.254.169.254", "-m", "owner", "!", "--uid-owner", "0", "-j", "REJECT"]
     log = machine.logs / "boot.log"
+    debian.require("iptables", "iptables", log)
     try:
         commands.run(["iptables", "-w", "-C", *rule], log)
-    except commands.CommandFailed:
+    except CommandFailed:
         commands.run(["iptables", "-w", "-I", *rule], log)
 
 

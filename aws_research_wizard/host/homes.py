@@ -1,7 +1,7 @@
 """What does a person find in their home? Their files, `shared`, and the pack's examples.
 
-Keeps true: a file that is there is never overwritten, renamed or removed; whatever a person's e-mail looks like, their home is one
-directory below `homes`.
+Keeps true: a file that is there is never overwritten, renamed or removed; whatever a person's e-mail looks like, their
+home is one directory below `homes`.
 """
 
 import os

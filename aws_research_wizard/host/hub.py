@@ -1,15 +1,17 @@
-"""How is the hub set up, and is it up? Renders its configuration from templates, makes its secrets once, asks it whether it answers.
+"""How is the hub set up, and is it up? Renders its configuration, makes its secrets once, asks whether it answers.
 
-Keeps true: configuration is made anew from the orders at every boot, secrets are made once and kept 0600, and nothing secret stands
-in a configuration file, an environment or an argv.
+Keeps true: configuration is made anew from the orders at every boot, secrets are made once and kept 0600, and nothing
+secret stands in a configuration file, an environment or an argv.
 """
 
 import json
+import re
 import secrets
 import shutil
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from http.client import HTTPException
 from importlib.resources import files as resources
 from pathlib import Path
@@ -18,6 +20,7 @@ from string import Template
 from aws_research_wizard.host import files
 from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.orders import Orders
+from aws_research_wizard.host.steps import CommandFailed
 
 NO_NATIVE_KERNEL = "--KernelSpecManager.ensure_native_kernel=False"
 """Only the pack's kernels are offered, not JupyterLab's own Python."""
@@ -58,15 +61,26 @@ def answers(port: int, timeout: float = 2) -> bool:
         return False
 
 
-def wait(machine: Machine, seconds: float) -> bool:
+def wait(machine: Machine, seconds: float, alive: Callable[[], bool]) -> bool:
     """Wait until the hub answers, itself and then through the proxy as people reach it; False when it has not in time."""
     end = time.monotonic() + seconds
     for port in (machine.ports.hub_api, machine.ports.hub):
         while not answers(port):
-            if time.monotonic() > end:
+            if time.monotonic() > end or not alive():
                 return False
             time.sleep(0.05)
     return True
+
+
+def why_not(machine: Machine) -> CommandFailed:
+    """Return why the hub does not answer, from the last words of its parts."""
+    for name in ("proxy.log", "hub.log", "supervisord.log"):
+        log = machine.logs / name
+        lines = log.read_text(errors="replace").splitlines()[-25:] if log.exists() else []
+        cause = next((line.strip() for line in reversed(lines) if _CAUSE.match(line.strip())), "")
+        if cause:
+            return CommandFailed(f"{log.stem}: {cause}", lines)
+    return CommandFailed("the hub did not answer in time", lines)
 
 
 def _values(machine: Machine, orders: Orders) -> dict[str, str]:
@@ -91,7 +105,12 @@ def _values(machine: Machine, orders: Orders) -> dict[str, str]:
         "run": str(machine.run),
         **{f"port_{name}": str(port) for name, port in vars(machine.ports).items()},
     }
-    return {**plain, **{name: repr(value) for name, value in code.items()}, "state": str(machine.state), "logs": str(machine.logs)}
+    return {
+        **plain,
+        **{name: repr(value) for name, value in code.items()},
+        "state": str(machine.state),
+        "logs": str(machine.logs),
+    }
 
 
 def _templates(machine: Machine) -> Path:
@@ -108,4 +127,5 @@ def _secret(path: Path) -> None:
         files.write(path, secrets.token_hex(32), files.PRIVATE)
 
 
+_CAUSE = re.compile(r"[A-Za-z_.]*(Error|Exception)\b.*: ")
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -17,7 +17,7 @@ PAGE = 200
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-class HubAway(Exception):
+class HubAway(Exception):  # noqa: N818
     """The hub does not answer."""
 
 

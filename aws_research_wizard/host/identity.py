@@ -6,13 +6,15 @@ a stop and a start need no second claim.
 
 import base64
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from aws_research_wizard.host import files
 from aws_research_wizard.host import orders as wanted
-from aws_research_wizard.host.control_plane import ControlPlane, Refused, insist
+from aws_research_wizard.host.control_plane import ControlPlane, insist
+from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.orders import Orders
 
 PATIENCE_SECONDS = 180.0
@@ -39,20 +41,16 @@ def load(state: Path) -> Identity | None:
 
 
 def claim(
-    state: Path, control_plane: ControlPlane, lab_id: str, instance_id: str, prove: Callable[[], dict[str, object]], stop: threading.Event
+    machine: Machine, door: ControlPlane, prove: Callable[[], dict[str, object]], stop: threading.Event
 ) -> tuple[Identity, Orders]:
     """Claim this machine's identity and keep it; ask until answered, with a fresh proof each time."""
-    deadline = threading.Event()
-    timer = threading.Timer(PATIENCE_SECONDS, deadline.set)
-    timer.daemon = True
-    timer.start()
+    end = time.monotonic() + PATIENCE_SECONDS
     answer = insist(
-        lambda: control_plane.claim(lab_id, instance_id, prove()),
+        lambda: door.claim(machine.lab_id, machine.instance_id, prove()),
         stop,
-        again=lambda error: isinstance(error, Refused) and error.status in (401, 403, 404) and not deadline.is_set(),
+        again=lambda refused: refused.status in (401, 403, 404) and time.monotonic() < end,
     )
-    timer.cancel()
     orders = Orders.parse(answer["orders"])
-    wanted.save(state, orders)
-    files.write_json(path(state), {"token": answer["token"], "login_key": answer["login_key"]})
+    wanted.save(machine.state, orders)
+    files.write_json(path(machine.state), {"token": answer["token"], "login_key": answer["login_key"]})
     return Identity(answer["token"], base64.b64decode(answer["login_key"])), orders

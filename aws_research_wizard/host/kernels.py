@@ -19,13 +19,24 @@ from aws_research_wizard.host.steps import CommandFailed
 
 def install(machine: Machine, kernel: Kernel) -> str:
     """Put one kernel in place; return how (kept, linked, installed), with a word about its system tools."""
-    maker = INSTALLERS.get(kernel.language)
-    if maker is None:
+    installer = INSTALLERS.get(kernel.language)
+    if installer is None:
         raise CommandFailed(f"{kernel.display_name}: no way yet to install {kernel.language} kernels", [])
     log = machine.logs / f"kernel-{kernel.name}.log"
     tools = debian.provide(machine, kernel.system_packages, log)
-    how = maker(machine, kernel, tools, log)
+    how = installer(machine, kernel, tools, log)
     return " · ".join(word for word in (how, tools.detail) if word)
+
+
+def polish(machine: Machine, kernel: Kernel) -> None:
+    """Compile a kernel's environment in the background."""
+    if kernel.language == "python" and kernel.lock:
+        maker(machine, machine.logs / f"kernel-{kernel.name}.log").polish(_place(machine, kernel), machine.bundle / kernel.lock)
+
+
+def maker(machine: Machine, log: Path) -> Maker:
+    """Return what makes this machine's environments."""
+    return Maker(machine.uv, machine.python, machine.cache, log)
 
 
 def registered(machine: Machine) -> list[str]:
@@ -42,10 +53,10 @@ def retire(machine: Machine, wanted: set[str]) -> list[str]:
 
 
 def _python(machine: Machine, kernel: Kernel, tools: Tools, log: Path) -> str:
-    place, lock = machine.opt / "kernels" / kernel.name, machine.bundle / kernel.lock
+    place, lock = _place(machine, kernel), machine.bundle / kernel.lock
     if not kernel.lock or not lock.is_file():
         raise CommandFailed(f"{kernel.display_name}: the bundle has no lock {kernel.lock or '(none named)'}", [])
-    how = Maker(machine.uv, machine.python, machine.cache, log).make(place, lock)
+    how = maker(machine, log).make(place, lock)
     _register(machine, kernel, place, tools, log)
     return how
 
@@ -77,6 +88,10 @@ def environment(kernel: Kernel, place: Path, tools: Tools) -> dict[str, str]:
     if tools.libraries:
         env["LD_LIBRARY_PATH"] = ":".join(tools.libraries)
     return env
+
+
+def _place(machine: Machine, kernel: Kernel) -> Path:
+    return machine.opt / "kernels" / kernel.name
 
 
 def _specs(machine: Machine) -> Path:

@@ -49,7 +49,9 @@ class Machine:
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Machine":
         """Read the machine from its environment; a missing variable is named."""
-        missing = [name for name in ("AWR_LAB_ID", "AWR_STAGE", "AWR_REGION", "AWR_API_URL", "AWR_BUNDLE_DIR") if not env.get(name)]
+        missing = [
+            name for name in ("AWR_LAB_ID", "AWR_STAGE", "AWR_REGION", "AWR_API_URL", "AWR_BUNDLE_DIR") if not env.get(name)
+        ]
         if missing:
             raise SystemExit(f"the boot script did not give {', '.join(missing)}")
         root, bundle = env.get("AWR_MACHINE_ROOT", ""), Path(env["AWR_BUNDLE_DIR"])

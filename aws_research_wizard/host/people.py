@@ -39,7 +39,9 @@ def groups_of(role: str) -> list[str]:
 
 
 def follow(before: People, listed: Mapping[str, str], now: float) -> People:
-    """Return who may work when the list has become `listed`."""
+    """Return who may work when the list has become `listed`; an empty list is none (a lab has an owner) and changes nothing."""
+    if not listed:
+        return before
     lost = {person for person in before.roles if listed.get(person) not in WORKERS}
     removed = {person: when for person, when in before.removed.items() if listed.get(person) not in WORKERS}
     return People(dict(listed), {**{person: now for person in lost if person not in removed}, **removed})

@@ -1,7 +1,7 @@
 """Which processes are this machine's, and how are they ended? Found by the marker that each inherits, read from /proc.
 
-Keeps true: every process started on this machine is found whatever session it made for itself; a process without the marker is never
-touched. People's servers and kernels are sessions of their own, so no process group would reach them.
+Keeps true: every process started on this machine is found whatever session it made for itself; a process without the
+marker is never touched. People's servers and kernels are sessions of their own, so no process group would reach them.
 """
 
 import os
@@ -42,6 +42,17 @@ def orphaned_kernels(processes: Iterable[Process], proc: Path = Path("/proc")) -
         and (parent := process.env.get("JPY_PARENT_PID", "")).isdigit()
         and not _alive(proc / parent)
     ]
+
+
+def born(pid: int, proc: Path = Path("/proc")) -> str:
+    """Return what tells this process from any other that ever had its number, also after a reboot; blank when it is dead."""
+    folder = proc / str(pid)
+    try:
+        start = (folder / "stat").read_text().rpartition(")")[2].split()[19]
+        boot = (proc / "sys/kernel/random/boot_id").read_text().strip()
+    except (OSError, IndexError):
+        return ""
+    return f"{boot}:{start}" if _alive(folder) else ""
 
 
 def end(find: Callable[[], list[Process]], patience: float = 5.0) -> int:

@@ -1,15 +1,14 @@
-"""The door in front of the hub and of everybody's server: configurable-http-proxy in pure Python, so that no Node is needed.
+"""The door in front of the hub and of everybody's server: configurable-http-proxy in pure Python, so Node is not needed.
 
-Runs in the hub's environment. Two things the package does are done otherwise here: an address goes on exactly as it came (it would
-re-encode the @ of an e-mail, which JupyterLab's server then does not know), and an answer flows through as it comes (it would
-gather it whole in memory, and hold a spawn's progress back until its end).
+Runs in the hub's environment. Two things the package does are done otherwise here: an address goes on exactly as it came
+(it would re-encode the @ of an e-mail, which JupyterLab's server then does not know), and an answer flows through as it
+comes (it would gather it whole in memory, and hold a spawn's progress back until its end).
 """
 
 import asyncio
 import functools
 import logging
 import re
-from collections.abc import Awaitable
 from typing import Any
 
 from configurable_http_proxy import handlers  # type: ignore[import-not-found]  # lives in the hub's environment
@@ -46,8 +45,10 @@ class Through(handlers.ProxyHandler):  # type: ignore[misc]  # the package ships
         """Return where this request goes, with its address untouched."""
         if not str(self.request.uri).startswith("/"):
             raise HTTPError(400)
-        known = await super().get_target_url(path)
-        return None if known is None else f"{self.target['target'].rstrip('/')}{self.request.uri}"
+        if await super().get_target_url(path) is None:
+            return None
+        found: Any = self.target
+        return f"{found['target'].rstrip('/')}{self.request.uri}"
 
     async def call_proxy(self, path: str | None = None) -> None:
         """Send the request on; pass the answer back piece by piece."""
@@ -87,9 +88,9 @@ class Through(handlers.ProxyHandler):  # type: ignore[misc]  # the package ships
             if name.lower() not in OWN_HEADERS:
                 self._headers.add(name, value.strip())
 
-    def _pass(self, chunk: bytes) -> Awaitable[None]:
+    async def _pass(self, chunk: bytes) -> None:
         self.write(chunk)
-        return asyncio.ensure_future(self.flush())
+        await self.flush()
 
 
 def main(machine: Machine) -> int:
@@ -103,7 +104,9 @@ def main(machine: Machine) -> int:
 
 
 async def _serve(machine: Machine) -> None:
-    AsyncHTTPClient.configure(None, max_clients=10_000, max_body_size=MOST_BYTES, defaults={"request_timeout": 0, "connect_timeout": 20})
+    AsyncHTTPClient.configure(
+        None, max_clients=10_000, max_body_size=MOST_BYTES, defaults={"request_timeout": 0, "connect_timeout": 20}
+    )
     handlers.websocket_connect = functools.partial(handlers.websocket_connect, max_message_size=MOST_MESSAGE)
     hub = f"http://127.0.0.1:{machine.ports.hub_api}"
     options: dict[str, Any] = {"default_target": hub, "error_target": f"{hub}/hub/error"}

@@ -1,7 +1,7 @@
-"""Where can the machine's words be read when the machine is gone? In CloudWatch Logs: group of the stage, stream of the lab.
+"""Where can the machine's words be read when the machine is gone? In CloudWatch Logs: the stage's group, the lab's stream.
 
-Best effort: a log that cannot be shipped is tried again, and never in anyone's way. Keeps true: a line is sent once, also after the agent's
-restart (how far each file was read is kept), and a rotated file is read from its beginning.
+Best effort: a log that cannot be shipped is tried again, and never in anyone's way. Keeps true: a line is sent once, also
+after the agent's restart (how far each file was read is kept), and a rotated file is read from its beginning.
 """
 
 import sys
@@ -87,4 +87,3 @@ def _put(client: Any, machine: Machine, lines: list[str]) -> None:
     except client.exceptions.ResourceNotFoundException:
         client.create_log_stream(**place)
         client.put_log_events(**place, logEvents=events)
-

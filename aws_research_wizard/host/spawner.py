@@ -1,7 +1,7 @@
-"""How does a person's server start? As a process in its own session, in their home, under their own account where there are accounts.
+"""How does a person's server start? A process in its own session, in their home, under their own account (on AWS).
 
-Runs inside JupyterHub. Keeps true: the server outlives the hub (its output goes to a file, not to the hub), and the hub hears within
-50 ms that it listens.
+Runs inside JupyterHub. Keeps true: the server outlives the hub (its output goes to a file, not to the hub), and the hub
+hears within 50 ms that it listens.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any
 from jupyterhub.spawner import LocalProcessSpawner, set_user_setuid
 from traitlets import Bool, Unicode
 
-from aws_research_wizard.host import accounts, homes
+from aws_research_wizard.host import accounts, homes, processes
 from aws_research_wizard.host.accounts import Account
 
 
@@ -28,6 +28,8 @@ class LabSpawner(LocalProcessSpawner):  # type: ignore[misc]  # jupyterhub ships
     accounts = Bool(False, help="Give every person a system account (on AWS).").tag(config=True)
 
     _account: Account | None = None
+    _born = ""
+    pid: int
 
     async def start(self) -> tuple[str, int]:
         """Start the server; return where it listens, once it does."""
@@ -37,12 +39,27 @@ class LabSpawner(LocalProcessSpawner):  # type: ignore[misc]  # jupyterhub ships
         with log.open("ab") as output:
             self.popen_kwargs = {"stdout": output, "stderr": output, "stdin": subprocess.DEVNULL}
             ip, port = await super().start()
+        self._born = processes.born(self.pid)
         await self._listening(port)
         return ip, port
 
     def get_state(self) -> dict[str, Any]:
-        """Remember the port too: the agent asks each server for its kernels."""
-        return {**super().get_state(), "port": self.port}
+        """Remember the port, at which the agent asks for kernels, and which process it was: numbers are used again."""
+        return {**super().get_state(), "port": self.port, "born": self._born}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take a server over from before the hub's start, if it is that very process."""
+        super().load_state(state)
+        self._born = str(state.get("born", ""))
+        if not self._born or processes.born(self.pid) != self._born:
+            self.pid = 0
+
+    async def _signal(self, sig: int) -> bool:
+        """Signal the server, and never a stranger who has its number now; say whether it lives."""
+        if not self._born or processes.born(self.pid) != self._born:
+            return False
+        lives: bool = await super()._signal(sig)
+        return lives
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """Set the variables that name a person and their places."""

@@ -15,7 +15,7 @@ from typing import Any
 from aws_research_wizard.host.control_plane import Away, ControlPlane, Refused
 
 
-class StepFailed(Exception):
+class StepFailed(Exception):  # noqa: N818
     """A step that cannot be done: `cause` is one line for a person, `log_tail` the last lines of what was run."""
 
     def __init__(self, step: str, cause: str, log_tail: list[str] | None = None) -> None:
@@ -23,7 +23,7 @@ class StepFailed(Exception):
         self.step, self.cause, self.log_tail = step, cause, log_tail or []
 
 
-class CommandFailed(Exception):
+class CommandFailed(Exception):  # noqa: N818
     """A program ended badly: the line that says why, and its last lines."""
 
     def __init__(self, cause: str, log_tail: list[str]) -> None:
@@ -74,8 +74,9 @@ class Steps:
             self._say(name, "failed", time.monotonic() - begun, error.cause)
             raise StepFailed(name, error.cause, error.log_tail) from error
         except Exception as error:
-            self._say(name, "failed", time.monotonic() - begun, str(error))
-            raise StepFailed(name, f"{type(error).__name__}: {error}") from error
+            cause = str(error) if isinstance(error, (Away, Refused)) else f"{type(error).__name__}: {error}"
+            self._say(name, "failed", time.monotonic() - begun, cause)
+            raise StepFailed(name, cause) from error
         self.add(name, time.monotonic() - begun, note.detail)
 
     def flush(self, seconds: float = 5.0) -> None:

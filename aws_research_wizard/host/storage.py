@@ -5,7 +5,7 @@ Keeps true: nothing is started before the file system is there, so no home is ev
 
 from pathlib import Path
 
-from aws_research_wizard.host import commands
+from aws_research_wizard.host import commands, debian
 from aws_research_wizard.host.machine import Machine
 
 OPTIONS = "nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport,_netdev"
@@ -29,8 +29,7 @@ def _mount(machine: Machine) -> str:
     if place.is_mount():
         return "mounted already"
     log = machine.logs / "boot.log"
-    if not Path("/sbin/mount.nfs4").exists():
-        commands.run(["apt-get", "install", "-y", "-q", "nfs-common"], log, {"DEBIAN_FRONTEND": "noninteractive"}, timeout=300)
+    debian.require("mount.nfs4", "nfs-common", log)
     source = f"{machine.file_system_id}.efs.{machine.region}.amazonaws.com:/"
     commands.run(["mount", "-t", "nfs4", "-o", OPTIONS, source, str(place)], log, timeout=180)
     return f"mounted {machine.file_system_id}"

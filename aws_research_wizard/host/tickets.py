@@ -1,8 +1,8 @@
-"""May the holder of this ticket in? A ticket is a JWT that the control plane signed for one person, one lab, two minutes, one use.
+"""May the holder of this ticket in? The control plane signed it for one person, one lab, two minutes, one use (JWT, HS256).
 
-Keeps true: a ticket is written down as used, on disk, before it opens anything, so neither a replay nor a restart of the hub lets it in
-again; a ticket made before its person was removed from the lab is worth nothing.
-Refusals form one flat family: TicketRefused with the reason None | expired | used | foreign | viewer | removed.
+Keeps true: a ticket is written down as used, on disk, before it opens anything, so neither a replay nor a restart of the
+hub lets it in again; a ticket made before its person was removed from the lab is worth nothing. Refusals form one flat
+family: TicketRefused with the reason missing | expired | used | foreign | viewer | removed.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import jwt
+from jwt.types import Options
 
 from aws_research_wizard.host import files
 from aws_research_wizard.host.people import People
@@ -30,7 +31,7 @@ class Reason(StrEnum):
     REMOVED = "removed"
 
 
-class TicketRefused(Exception):
+class TicketRefused(Exception):  # noqa: N818
     """The ticket does not open this lab; `person` is known when the signature was good."""
 
     def __init__(self, reason: Reason, person: str = "") -> None:
@@ -54,7 +55,12 @@ def read(text: str, key: bytes, lab_id: str, now: float) -> Ticket:
     if not text:
         raise TicketRefused(Reason.MISSING)
     try:
-        options = {"require": ["sub", "lab", "exp", "iat", "jti"], "verify_aud": False, "verify_exp": False, "verify_iat": False}
+        options: Options = {
+            "require": ["sub", "lab", "exp", "iat", "jti"],
+            "verify_aud": False,
+            "verify_exp": False,
+            "verify_iat": False,
+        }
         claims = jwt.decode(text, key, algorithms=["HS256"], options=options)
     except jwt.InvalidTokenError:
         raise TicketRefused(Reason.FOREIGN) from None

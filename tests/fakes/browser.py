@@ -57,7 +57,13 @@ class Browser:
     def run(self, kernel: str, code: str, seconds: float = 60) -> str:
         """Run code in a kernel; return what it printed (or its error)."""
         url = f"{self.address.replace('http', 'ws', 1)}/user/{self.person}/api/kernels/{kernel}/channels"
-        header = {"msg_id": uuid.uuid4().hex, "username": "", "session": uuid.uuid4().hex, "msg_type": "execute_request", "version": "5.3"}
+        header = {
+            "msg_id": uuid.uuid4().hex,
+            "username": "",
+            "session": uuid.uuid4().hex,
+            "msg_type": "execute_request",
+            "version": "5.3",
+        }
         content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
         message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell", "buffers": []}
         printed = ""

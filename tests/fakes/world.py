@@ -1,7 +1,7 @@
-"""All that a lab's machine meets when it boots, on one loopback port: instance metadata, the bundle's bucket, STS's name, the machine door.
+"""All that a lab's machine meets when it boots, on one loopback port: metadata, the bundle's bucket, the machine door.
 
-A real HTTP server and a real machine (the boot script itself); only AWS and the control plane are played. `World.away` makes the
-control plane vanish; `World.refuse` makes one verb answer with a problem.
+A real HTTP server and a real machine (the boot script itself); only AWS and the control plane are played. `World.away`
+makes the control plane vanish; `World.refuse` makes one verb answer with a problem.
 """
 
 from __future__ import annotations
@@ -68,7 +68,14 @@ class World:
 
     def ticket(self, email: str, role: str = "member", lab: str | None = None, **other: Any) -> str:
         now = int(time.time())
-        claims = {"sub": email, "role": role, "lab": lab or self.orders["lab_id"], "iat": now, "exp": now + 120, "jti": uuid.uuid4().hex}
+        claims = {
+            "sub": email,
+            "role": role,
+            "lab": lab or self.orders["lab_id"],
+            "iat": now,
+            "exp": now + 120,
+            "jti": uuid.uuid4().hex,
+        }
         return jwt.encode({**claims, **other}, KEY, algorithm="HS256")
 
     def answer(self, verb: str, body: dict[str, Any], headers: Mapping[str, str]) -> tuple[int, dict[str, Any] | None]:
@@ -101,9 +108,12 @@ class Box:
         values = {
             "LAB_ID": self.world.orders["lab_id"], "STAGE": "local", "REGION": "us-east-1", "ACCESS_MODE": "local",
             "API_URL": "https://abcd1234.execute-api.us-east-1.amazonaws.com/api",
-            "BUNDLE": f"s3://artifacts/host/{self.world.bundle.name if self.world.bundle else 'none.tar.gz'}", "FILE_SYSTEM_ID": "fs-1",
+            "BUNDLE": f"s3://artifacts/host/{self.world.bundle.name if self.world.bundle else 'none.tar.gz'}",
+            "FILE_SYSTEM_ID": "fs-1",
         }  # fmt: skip
-        text = re.sub(r"__([A-Z_]+?)__", lambda m: values[m[1]] if m[1] in values else m[0], (ROOT / "chalicelib/labs/boot.sh").read_text())
+        text = re.sub(
+            r"__([A-Z_]+?)__", lambda m: values[m[1]] if m[1] in values else m[0], (ROOT / "chalicelib/labs/boot.sh").read_text()
+        )
         path = self.home / "user-data.sh"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -116,7 +126,8 @@ class Box:
             **{key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "AWR_"))},
             "AWR_MACHINE_ROOT": str(self.root), "AWR_PORTS": json.dumps(self.ports), "AWR_EFS_ROOT": str(self.home / "efs"),
             "AWR_EXECUTE_API_ENDPOINT": self.world.url, "AWS_ENDPOINT_URL": self.world.url, "AWR_CACHE": str(self.cache),
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{self.world.url}/_imds/{self.instance_id}", "AWR_INSTANCE_ID": self.instance_id,
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"{self.world.url}/_imds/{self.instance_id}",
+            "AWR_INSTANCE_ID": self.instance_id,
             "AWR_PYTHON": str(system) if system.exists() else f"{base}/bin/python3",
         }  # fmt: skip
 

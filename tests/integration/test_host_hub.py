@@ -1,4 +1,4 @@
-"""A lab's machine, for real: the boot script, uv, JupyterHub, JupyterLab, the proxy, the agent; only what is around it is played."""
+"""A lab's machine, for real: boot script, uv, JupyterHub, JupyterLab, proxy, agent; only what is around it is played."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KERNEL = "base-python"
 def orders(**changed: Any) -> dict[str, Any]:
     kernel = {
         "name": KERNEL, "display_name": "Research (Python 3.11)", "language": "python", "version": "3.11",
-        "lock": "domain_packs/base/locks/python-py311-x86_64.txt", "system_packages": [], "env": {"PACK": "base"}, "resources": {},
+        "lock": "domain_packs/base/locks/python-py311-x86_64.txt", "system_packages": [], "env": {"PACK": "base"},
     }  # fmt: skip
     users = [{"email": LEAD, "role": "lead"}, {"email": MEMBER, "role": "member"}, {"email": VIEWER, "role": "viewer"}]
     return {
@@ -91,7 +91,9 @@ def test_machine_becomes_a_lab_and_runs_a_cell(box: Box, visit: Visit) -> None:
     specs = browser.server("GET", "/api/kernelspecs").json()["kernelspecs"]
     assert list(specs) == [KERNEL]
     kernel = browser.kernel(KERNEL)
-    code = "import os, sys; print(6 * 7, os.environ['PACK'], sys.prefix.endswith('kernels/base-python'), os.path.realpath('shared'))"
+    code = (
+        "import os, sys; print(6 * 7, os.environ['PACK'], sys.prefix.endswith('kernels/base-python'), os.path.realpath('shared'))"
+    )
     assert browser.run(kernel, code).strip() == f"42 base True {box.home / 'efs/shared'}"
     names = {file["name"] for file in browser.server("GET", "/api/contents/examples").json()["content"]}
     assert any(name.endswith(".ipynb") for name in names)
