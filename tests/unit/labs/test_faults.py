@@ -196,3 +196,55 @@ def test_every_task_may_be_delivered_twice(stage: Stage, monkeypatch: pytest.Mon
     stage.deleted(lab_id, data="delete")
     assert converged(stage, lab_id) is Phase.DELETED
     assert stage.facts(lab_id).count("LabDeleted") == 1
+
+
+def upto(stage: Stage, lab_id: str, state: str) -> None:
+    """Run the lab's workflow until it is about to enter a state."""
+    while stage.stories.of(lab_id).state != state:
+        stage.stories._step(stage.stories.of(lab_id))
+
+
+@pytest.mark.parametrize("kind", ["fails_after", "dies_after"])
+def test_launch_whose_answer_was_lost_is_not_a_second_machine(stage: Stage, kind: str) -> None:
+    lab_id = stage.requested()
+    upto(stage, lab_id, "LaunchMachine")
+    real = stage.account.strike
+
+    def lost(name: str, act: object) -> object:
+        if name == "ec2:run_instances":
+            stage.account.strike = real  # type: ignore[method-assign]
+            stage.account.fault = Fault(len(stage.account.calls), kind)
+        return real(name, act)  # type: ignore[arg-type]
+
+    stage.account.strike = lost  # type: ignore[method-assign]
+    stage.run()
+    stage.boot(lab_id)
+    assert stage.lab(lab_id).phase is Phase.READY
+    assert len(stage.machines(lab_id)) == 1
+
+
+def test_launch_delivered_again_does_not_go_back_to_a_type_that_was_refused(stage: Stage) -> None:
+    from chalicelib.labs import tasks
+    from tests.conftest import Context
+
+    stage.account.sold_out = {"r6i.2xlarge"}
+    lab_id = stage.requested(users=2)
+    upto(stage, lab_id, "AwaitMachine")
+    stage.account.sold_out = set()
+    tasks.launch_machine(stage.stories.of(lab_id).data, Context())
+    assert len(stage.machines(lab_id)) == 1
+    assert stage.facts(lab_id).count("LabCapacityFallback") == 1
+
+
+def test_undo_is_not_done_while_the_machine_is_still_going_down(stage: Stage) -> None:
+    from chalicelib.labs import teardown
+    from chalicelib.runtime.errors import StillThere
+
+    lab_id = stage.requested()
+    stage.run()
+    generation = stage.lab(lab_id).generation
+    with pytest.raises(StillThere, match="instance"):
+        teardown.undo_lab(lab_id, generation)
+    stage.account.settle()
+    teardown.undo_lab(lab_id, generation)
+    assert stage.residue(lab_id) == []
