@@ -77,7 +77,20 @@ class Tables:
             lines += 1
             for kind, arn, *rest in entries:
                 self._apply(kind, arn, rest)
+        self._rewind()
         return lines
+
+    def _rewind(self) -> None:
+        """No reader of a stream stands behind its end: what it read there was never answered, and is not in the stream."""
+        from ministack.services import lambda_svc
+
+        for key, position in list(lambda_svc._dynamodb_stream_positions._data.items()):
+            account, region, _ = key
+            source = lambda_svc._esms._data.get(key, {}).get("EventSourceArn", "")
+            name = source.partition(":table/")[2].partition("/")[0]
+            end = self.db.stream_end_position(name, account_id=account, region=region)
+            if position > end:
+                lambda_svc._dynamodb_stream_positions._data[key] = end
 
     def _apply(self, kind: str, arn: str, rest: list[Any]) -> None:
         account, region = arn.split(":")[4], arn.split(":")[3]
