@@ -178,7 +178,7 @@ def build_bundle(job: Job) -> Path | None:
         return None
     for old in job.out.glob("bundle-*.tar.gz"):
         old.unlink()
-    return Path(import_module("tools.bundle").build(job.out))
+    return Path(import_module("tools.bundle").build(job.out, with_uv=job.stage != "local"))
 
 
 def write_json(file: Path, value: Any) -> None:

@@ -115,9 +115,8 @@ class Boot:
     def _todays_orders(self) -> Orders:
         """Return today's orders, or the last known when nobody answers."""
         kept = wanted.load(self.machine.state)
-        pulse = {"boot_id": self.boot_id, "uptime_s": 0, "storage_used_bytes": 0, "cpu": 0, "memory": 0, "disk": 0, "servers": []}
         try:
-            orders = Orders.parse(self.door.heartbeat(pulse))
+            orders = Orders.parse(self.door.heartbeat({"boot_id": self.boot_id, "uptime_s": 0, "servers": []}))
         except (Away, Refused, KeyError, TypeError, ValueError) as error:
             if kept is None:
                 raise
