@@ -60,7 +60,8 @@ ENDINGS = frozenset({"LabReady", "LabStopped", "LabDeleted", "LabFailed"})
 def chapter(facts: Sequence[Fact]) -> Sequence[Fact]:
     """The facts from the last request on; all of them when none is a request."""
     starts = [index for index, fact in enumerate(facts) if fact["name"] in OPENERS]
-    return facts[starts[-1] :] if starts else facts
+    told = facts[starts[-1] :] if starts else facts
+    return sorted(told, key=lambda fact: (_when(fact), fact["name"] in ENDINGS))  # one transaction has one moment
 
 
 def steps(facts: Sequence[Fact], *, rested: bool = False) -> list[Step]:

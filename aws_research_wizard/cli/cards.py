@@ -70,29 +70,35 @@ def used(lab: "LabView") -> str:
 def ready(lab: "LabView", took: str = "") -> str:
     """The lab is ready: on what, for how much, with which kernels."""
     price = screen.money(lab["price_per_hour"], "hour")
-    kernels = ", ".join(kernel["display_name"] for kernel in lab["kernels"])
-    examples = lab["example_notebooks"]
-    tick = screen.paint("✔", "green")
-    head = f"{tick} Lab {screen.paint(lab['id'], 'bold')} ready on {lab['instance_type']}{f' in {took}' if took else ''}"
-    return "\n".join(
-        [
-            head + (f"   ({price} while running)" if price else ""),
-            f"{tick} Kernels: {kernels}" + (f"       {tick} {_count(examples)} in ~/examples" if examples else ""),
-        ]
-    )
+    head = f"Lab {screen.paint(lab['id'], 'bold')} ready on {lab['instance_type']}{f' in {took}' if took else ''}"
+    kernels = f"Kernels: {', '.join(kernel['display_name'] for kernel in lab['kernels'])}"
+    examples = f"{_count(lab['example_notebooks'])} in ~/examples" if lab["example_notebooks"] else ""
+    return "\n".join([_ticked(head, f"({price} while running)" if price else "", tick=False), _ticked(kernels, examples)])
 
 
 def card(lab: "LabView", took: str, url: str, usage: str) -> str:
     """The end of quick-start: ready, the link, the people line. The link stands whole, to be clicked or copied."""
-    return "\n".join(
-        [
-            ready(lab, took),
-            f"  Open    {screen.paint(url, 'cyan')}" if url else f"  Open    {PROGRAM} jupyter open {lab['id']}",
-            f"          single use, two minutes; another: {PROGRAM} jupyter open {lab['id']}" if url else "",
-            f"  Labs    {usage}" if usage else "",
-            f"  People  {PROGRAM} jupyter users add {lab['id']} <email>",
-        ]
-    ).replace("\n\n", "\n")
+    again = f"{PROGRAM} jupyter open {lab['id']}"
+    lines = (
+        [("Open", screen.paint(url, "cyan")), ("", "counts once, for two minutes"), ("Later", again)]
+        if url
+        else [("Open", again)]
+    )
+    lines += [("Labs", usage)] if usage else []
+    lines += [("People", f"{PROGRAM} jupyter users add {lab['id']} <email>")]
+    return "\n".join([ready(lab, took), *(f"  {name:<6}  {text}" for name, text in lines)])
+
+
+def _ticked(first: str, second: str, *, tick: bool = True) -> str:
+    """Two things on one line if there is room for both."""
+    mark = screen.paint("✔", "green")
+    second = f"{mark} {second}" if second and tick else second
+    together = f"{mark} {first}   {second}".rstrip()
+    return (
+        together
+        if screen.columns(together) <= (screen.width() or 100) or not second
+        else f"{mark} {first}\n{second if tick else f'  {second}'}"
+    )
 
 
 def receipt(lab: "LabView") -> str:

@@ -1,6 +1,5 @@
 """Which lab did the person mean, and how does a wait for it go?"""
 
-import difflib
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,7 +41,7 @@ def find(calls: "Calls", word: str) -> "LabView":
     labs = list(calls.labs())
     fitting = _fitting(labs, word)
     if len(fitting) == 1:
-        return fitting[0]
+        return calls.lab(fitting[0]["id"])  # a list tells less of each lab than asking for it
     raise _which(labs, fitting, word)
 
 
@@ -66,7 +65,9 @@ def _which(labs: "list[LabView]", fitting: "list[LabView]", word: str) -> Except
     if fitting:
         names = ", ".join(lab["id"] for lab in fitting[:6])
         return WizardError(f"'{word}' may be any of: {names}" if word else f"which lab? You have: {names}", "say more of its id")
-    near = difflib.get_close_matches(word, [name for lab in labs for name in (lab["id"], lab["name"]) if name], n=1, cutoff=0.5)
+    from difflib import get_close_matches  # only who mistypes pays for it
+
+    near = get_close_matches(word, [name for lab in labs for name in (lab["id"], lab["name"]) if name], n=1, cutoff=0.5)
     return WizardError(f"no lab '{word}'", f"did you mean '{near[0]}'?" if near else f"see them: {PROGRAM} jupyter list")
 
 

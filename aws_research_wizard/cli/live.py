@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from aws_research_wizard.cli import board, screen
+from aws_research_wizard.cli import screen
 from aws_research_wizard.cli.board import State, Step
 
 MARKS = {State.DONE: ("✔", "green"), State.FAILED: ("✘", "red"), State.NOTE: ("·", "yellow"), State.RUNNING: ("▸", "cyan")}
+FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+WIDEST = 76
 
 
 class Display(Protocol):
@@ -79,9 +81,6 @@ class Picture:
     """The steps as rich draws them eight times a second; time passes between two answers of the API."""
 
     def __init__(self) -> None:
-        from rich.spinner import Spinner
-
-        self._spinner = Spinner("dots", style=MARKS[State.RUNNING][1])
         self._steps: list[Step] = []
         self._trouble = ""
         self._since: dict[str, float] = {}
@@ -92,29 +91,28 @@ class Picture:
             self._since.setdefault(step.key + step.label, time.monotonic())
         self._steps, self._trouble = steps, trouble
 
-    def __rich__(self) -> Any:
-        from rich.table import Table
+    def __rich_console__(self, _console: Any, options: Any) -> Iterator[Any]:
         from rich.text import Text
 
-        grid = Table.grid(padding=(0, 1))
-        grid.add_column(width=1)
-        grid.add_column(overflow="ellipsis", no_wrap=True)
-        grid.add_column(justify="right", no_wrap=True, min_width=8)
+        room = min(options.max_width - 1, WIDEST)
         for step in self._steps:
-            mark, style = MARKS[step.state]
-            words = Text.assemble(step.label, (f"  {step.detail}", "dim") if step.detail else "")
-            running = step.state is State.RUNNING
-            grid.add_row(self._spinner if running else Text(mark, style=style), words, Text(self._time(step), style="dim"))
+            yield Text.assemble(*self._line(step, room), no_wrap=True, overflow="crop")
         if self._trouble:
-            grid.add_row(Text("·", style="yellow"), Text(self._trouble, style="yellow"), "")
-        return grid
+            yield Text(f"· {self._trouble}", style="yellow", no_wrap=True, overflow="ellipsis")
+
+    def _line(self, step: Step, room: int) -> list[tuple[str, str]]:
+        """Mark, words, detail as far as there is room, and the time at the right."""
+        mark, style = MARKS[step.state]
+        took = self._time(step)
+        words = room - len(took) - 4
+        label = step.label[:words]
+        detail = screen.cut(step.detail, words - len(label) - 2) if words - len(label) > 6 else ""
+        gap = " " * (words - len(label) - len(detail))
+        if step.state is State.RUNNING:
+            mark = FRAMES[int(time.monotonic() * 10) % len(FRAMES)]
+        return [(f"{mark} ", style), (label, ""), (f"  {detail}{gap}" if gap[2:] or detail else gap, "dim"), (took, "dim")]
 
     def _time(self, step: Step) -> str:
         if step.seconds is not None:
             return screen.span(step.seconds)
         return screen.span(time.monotonic() - self._since[step.key + step.label]) if step.state is State.RUNNING else ""
-
-
-def total(facts: list[Any]) -> str:
-    """How long the newest chapter took, for the eye."""
-    return screen.span(board.elapsed(facts))

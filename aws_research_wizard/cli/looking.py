@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 import click
@@ -75,24 +76,25 @@ def events(lab: str, follow: bool, output: Format) -> None:
 
 @labs.any_lab
 @follow
-def logs(lab: str, follow: bool, output: Format) -> None:
+@click.option("--lines", "-n", type=click.IntRange(0), default=200, show_default=True, metavar="N", help="The last N; 0: all.")
+def logs(lab: str, follow: bool, lines: int, output: Format) -> None:
     """What a lab's machine wrote, oldest first."""
+    from aws_research_wizard.client.watching import Lines
+
     with connect() as calls:
         lab_id = labs.find(calls, lab)["id"]
-        lines, told = list(calls.logs(lab_id)), 0
-        if output is Format.JSON and not follow:
-            screen.say_json(lines)
-            return
-        if not lines:
+        more = Lines(calls, lab_id)
+        told = list(deque(more.news(), maxlen=lines or None))
+        if not told:
             screen.tell(f"The machine of {lab_id} has not written anything yet.")
+        if not follow:
+            emit(output, told, lambda: "\n".join(map(_log_line, told)))
+            return
         while True:
-            for entry in lines[told:]:
+            for entry in told:
                 screen.say(json.dumps(entry) if output is Format.JSON else _log_line(entry))
-            if not follow:
-                return
-            told = len(lines)
             _pause()
-            lines = list(calls.logs(lab_id))
+            told = list(more.news())
 
 
 def _pause() -> None:

@@ -60,8 +60,11 @@ def _about_machine() -> list[dict[str, object]]:
 
 
 def _about_api() -> dict[str, object]:
+    from aws_research_wizard.client import profiles
     from aws_research_wizard.client.errors import WizardError
 
+    if not profiles.any_known():
+        return {"name": "control plane", "ok": True, "message": f"none yet; {profiles.HOW_TO_START}", "remedy": ""}
     try:
         with impatient() as calls:
             person, where = calls.whoami(), calls.wire.url

@@ -4,7 +4,6 @@ Groups are imported when they are used, so `--help` stays quick. Exit codes: 0 d
 Nobody sees a traceback unless they ask for one with --debug.
 """
 
-import difflib
 import sys
 from importlib import import_module
 
@@ -120,7 +119,9 @@ def _misuse(error: click.UsageError) -> str:
     if not text.startswith("No such command") or error.ctx is None or not isinstance(error.ctx.command, click.Group):
         return text
     typed = text.split("'")[1] if "'" in text else ""
-    near = difflib.get_close_matches(typed, error.ctx.command.list_commands(error.ctx), n=1)
+    from difflib import get_close_matches  # only who mistypes pays for it
+
+    near = get_close_matches(typed, error.ctx.command.list_commands(error.ctx), n=1)
     return f"no command '{typed}'{f': did you mean {near[0]!r}?' if near else ''}"
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -76,7 +77,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, spare: Sequenc
     """
     cells = [[str(cell) for cell in row] for row in rows]
     room = room or width()
-    widths = [max(map(_columns, column)) for column in zip(heads, *cells, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(heads, *cells, strict=True)]
     if spare and room and _total(widths) > room >= NARROWEST_TABLE:
         place = heads.index(spare[0])
         fewer = [[*row[:place], *row[place + 1 :]] for row in [list(heads), *cells]]
@@ -84,7 +85,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, spare: Sequenc
     if room and _total(widths) > room:
         if room < NARROWEST_TABLE:
             return "\n\n".join(block(list(zip(heads, row, strict=True))) for row in cells)
-        widths = _squeeze(widths, [max(_columns(head), 8) for head in heads], room)
+        widths = _squeeze(widths, [max(columns(head), 8) for head in heads], room)
     lines = [paint(_line(heads, widths), "bold"), *(_line(row, widths) for row in cells)]
     return "\n".join(lines)
 
@@ -92,8 +93,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, spare: Sequenc
 def block(pairs: Iterable[tuple[str, str]]) -> str:
     """Names and values, one a line; empty values are left out."""
     shown = [(name, value) for name, value in pairs if value]
-    pad = max((_columns(name) for name, _ in shown), default=0)
-    return "\n".join(f"{paint(name.ljust(pad), 'bold')}{GAP}{value}" for name, value in shown)
+    pad = max((columns(name) for name, _ in shown), default=0)
+    return "\n".join(f"{paint(name.ljust(pad), 'bold')}{GAP}{_hanging(value, pad + len(GAP))}" for name, value in shown)
 
 
 def span(seconds: float) -> str:
@@ -167,8 +168,18 @@ def _speaks_unicode(stream: TextIO) -> bool:
     return (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "").startswith("utf")
 
 
-def _columns(text: str) -> int:
+def columns(text: str) -> int:
+    """How many columns a text takes: wide letters take two, colours none."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in ANSI.sub("", text))
+
+
+def _hanging(text: str, indent: int) -> str:
+    """Long values go on below themselves; words (addresses, commands) are never broken."""
+    room = (width() or 10_000) - indent
+    if columns(text) <= room or room < 20:
+        return text
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    return ("\n" + " " * indent).join(lines)
 
 
 def _total(widths: Sequence[int]) -> int:
@@ -190,10 +201,16 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return GAP.join(_fit(cell, room) for cell, room in zip(row, widths, strict=True)).rstrip()
 
 
+def cut(text: str, room: int) -> str:
+    """The text, or as much of it as there is room for and an ellipsis."""
+    if columns(text) <= room:
+        return text
+    text = ANSI.sub("", text)
+    while text and columns(text) > room - 1:
+        text = text[:-1]
+    return text + "…"
+
+
 def _fit(text: str, room: int) -> str:
-    if _columns(text) > room:
-        text = ANSI.sub("", text)
-        while _columns(text) > room - 1:
-            text = text[:-1]
-        text += "…"
-    return text + " " * (room - _columns(text))
+    text = cut(text, room)
+    return text + " " * (room - columns(text))

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -88,7 +87,7 @@ def connect(**wire: Any) -> "Calls":
 
 def connect_to(url: str, token: str, **wire: Any) -> "Calls":
     """The API at an address that is not (yet) a profile's."""
-    _without_httpx_command_line()
+    _import_httpx()
     from aws_research_wizard.client.calls import Calls
 
     return Calls(url, token, session.transport, **wire)
@@ -104,15 +103,27 @@ def emit(output: Format, value: Any, text: str | Callable[[], str]) -> None:
     if output is Format.JSON:
         screen.say_json(value)
     else:
-        screen.say(text if isinstance(text, str) else text())
+        words = text if isinstance(text, str) else text()
+        if words:
+            screen.say(words)
 
 
-def _without_httpx_command_line() -> None:
-    """`import httpx` also imports its own command line with rich and pygments (100 ms) if those are installed.
+def _import_httpx() -> None:
+    """httpx without what this program never uses of it, if it can be had: half of the time it takes to import.
 
-    Only this process, only before httpx was imported, and only that one module, which we never call.
+    Its own command line (imports rich and pygments) and HTTP/2 (whose tables alone take 30 ms) count as not installed while
+    httpx is imported here, which is how httpx behaves by itself where they are not. Afterwards nothing is hidden any more.
     """
-    if "httpx" not in sys.modules:
-        stand_in = ModuleType("httpx._main")
-        stand_in.main = lambda: None  # type: ignore[attr-defined]
-        sys.modules.setdefault("httpx._main", stand_in)
+    if "httpx" in sys.modules:
+        return
+    unused = {"httpx._main": sys.modules.get("httpx._main"), "h2": sys.modules.get("h2")}
+    sys.modules |= dict.fromkeys(unused)  # type: ignore[arg-type]  # None: "import raises ImportError", as the language says
+    try:
+        import httpcore  # noqa: F401 (httpx imports it on first use)
+        import httpx  # noqa: F401
+    finally:
+        for name, module in unused.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module

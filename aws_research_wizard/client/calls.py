@@ -104,7 +104,11 @@ class Calls:
 
     def logs(self, lab_id: str) -> Iterator[shapes.LineView]:
         """The lab machine's log lines, oldest first."""
-        return self._pages(_lab(lab_id, "logs"))
+        return self._pages(_lab(lab_id, "logs"), {"limit": PAGE})
+
+    def logs_page(self, lab_id: str, cursor: str | None = None) -> shapes.LineList:
+        """One page of the machine's log lines and the cursor to the next."""
+        return self._get(_lab(lab_id, "logs"), {"limit": PAGE, "cursor": cursor})
 
     # people of a lab
 

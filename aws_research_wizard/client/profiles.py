@@ -49,6 +49,11 @@ def current(name: str | None = None, env: Mapping[str, str] = os.environ) -> Pro
     return Profile(chosen.name, chosen.url, token or chosen.token)
 
 
+def any_known(env: Mapping[str, str] = os.environ) -> bool:
+    """Whether any control plane is configured at all."""
+    return bool(env.get("AWR_API_URL") or _read(path(env)).get("profiles"))
+
+
 def save(name: str, url: str, token: str, *, make_current: bool = True, env: Mapping[str, str] = os.environ) -> Path:
     """Remember a profile; returns the file it stands in."""
     target = path(env)

@@ -16,7 +16,7 @@ from aws_research_wizard.client.errors import CannotReach, NoAnswerYet, Unavaila
 
 if TYPE_CHECKING:
     from aws_research_wizard.client.calls import Calls
-    from aws_research_wizard.client.shapes import EventView, LabView
+    from aws_research_wizard.client.shapes import EventView, LabView, LineView
 
 AT_REST = frozenset({"READY", "STOPPED", "DELETED", "FAILED"})
 FIRST_PAUSE, LONGEST_PAUSE = 0.4, 2.0
@@ -57,6 +57,27 @@ class Trail:
             if not page.get("cursor"):
                 return tuple(fresh)
             self.cursor = page["cursor"]
+
+
+@dataclass
+class Lines:
+    """The log lines of one lab's machine, each read once; they have no ids, so the place in the last page is kept."""
+
+    calls: Calls
+    lab_id: str
+    cursor: str | None = None
+    read: int = 0
+
+    def news(self) -> Iterator[LineView]:
+        """Lines that were not there the last time, oldest first."""
+        while True:
+            page = self.calls.logs_page(self.lab_id, self.cursor)
+            yield from page["items"][self.read :]
+            self.read = len(page["items"])
+            following = page.get("cursor")
+            if not following:
+                return
+            self.cursor, self.read = following, 0
 
 
 def follow(

@@ -4,9 +4,9 @@ Every write carries an Idempotency-Key, and a retry carries the same one, so tha
 Retried: no connection, a broken one, 429, 502, 503, 504. Anything else is the answer, and is raised as it is.
 """
 
+import os
 import random
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -52,7 +52,7 @@ class Wire:
 
     def send(self, method: str, path: str, body: Any = None, query: Mapping[str, Any] | None = None, key: str = "") -> Any:
         """Write, once in effect however often it is sent; `key` continues an earlier request. None when there is no body."""
-        return self._ask(method, path, body=body, query=query, headers={"Idempotency-Key": key or uuid.uuid4().hex})
+        return self._ask(method, path, body=body, query=query, headers={"Idempotency-Key": key or os.urandom(16).hex()})
 
     def _ask(
         self,

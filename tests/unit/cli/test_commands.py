@@ -266,8 +266,6 @@ def test_a_change_that_does_not_fit_the_phase_says_what_would(arw: Arw, lab: str
 
 
 def test_a_wait_that_somebody_elses_change_ends_is_told(arw: Arw, cloud: MockCloud, lab: str) -> None:
-    cloud.pending[lab] = ([], "DELETED")
-    cloud.labs[lab]["phase"] = "READY"
     stop = cloud.begin
 
     def deleted_meanwhile(word: str, found: dict[str, object]) -> dict[str, object]:

@@ -115,11 +115,11 @@ def test_every_operation_of_the_api_can_be_called_and_every_call_is_one(cloud: M
     calls = Calls("https://mock.test", "awr_test", cloud.transport, attempts=1)
     lab = calls.create_lab({"domain": "genomics"})["id"]
     asked: list[Any] = [
-        calls.health(), calls.whoami(), calls.limits(), list(calls.tokens()), calls.create_token({}), list(calls.labs()),
-        calls.lab(lab), calls.events_page(lab), list(calls.events(lab)), list(calls.logs(lab)), list(calls.users(lab)),
-        list(calls.packs()), calls.pack("genomics"), list(calls.people()), calls.put_person({"email": "m@x.edu"}),
-        calls.add_user(lab, "m@x.edu", "member"), calls.set_user_role(lab, "m@x.edu", "lead"), calls.revoke_token("tok-1"),
-        calls.remove_user(lab, "m@x.edu"),
+        calls.health(), calls.whoami(), calls.limits(), list(calls.tokens()), calls.create_token({}),
+        list(calls.labs()), calls.lab(lab), calls.events_page(lab), calls.logs_page(lab), list(calls.events(lab)),
+        list(calls.logs(lab)), list(calls.users(lab)), list(calls.packs()), calls.pack("genomics"),
+        list(calls.people()), calls.put_person({"email": "m@x.edu"}), calls.add_user(lab, "m@x.edu", "member"),
+        calls.set_user_role(lab, "m@x.edu", "lead"), calls.revoke_token("tok-1"), calls.remove_user(lab, "m@x.edu"),
     ]  # fmt: skip
     assert all(answer is not None for answer in asked[:-2])
     cloud.labs[lab]["phase"] = "READY"

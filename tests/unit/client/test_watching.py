@@ -8,7 +8,7 @@ import pytest
 from aws_research_wizard.client.calls import Calls
 from aws_research_wizard.client.errors import CannotReach, NoAnswerYet
 from aws_research_wizard.client.mock import MockCloud
-from aws_research_wizard.client.watching import PATIENCE, Trail, follow
+from aws_research_wizard.client.watching import PATIENCE, Lines, Trail, follow
 
 
 class Clock:
@@ -110,6 +110,24 @@ def test_a_read_that_lags_behind_a_write_is_not_taken_for_the_end(calls: Calls, 
     cloud.pending[lab["id"]] = pending
     cloud.now = cloud.now.replace(hour=11)
     assert list(updates)[-1].lab["phase"] == "STOPPED"
+
+
+def test_log_lines_are_read_once_each_as_more_come() -> None:
+    pages = {"": (["a", "b"], "1"), "1": (["c"], None)}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        lines, cursor = pages[request.url.params.get("cursor", "")]
+        return httpx.Response(200, json={"items": [{"at": "", "text": text} for text in lines], "cursor": cursor})
+
+    lines = Lines(Calls("https://x.test", transport=httpx.MockTransport(answer)), "genomics-k3x1")
+    assert [line["text"] for line in lines.news()] == ["a", "b", "c"]
+    assert list(lines.news()) == []
+    pages["1"] = (["c", "d"], "2")
+    pages["2"] = ([], None)
+    assert [line["text"] for line in lines.news()] == ["d"]
+    pages["2"] = (["e"], "3")
+    pages["3"] = ([], None)
+    assert [line["text"] for line in lines.news()] == ["e"]
 
 
 def test_a_long_story_is_read_page_by_page_and_only_its_last_page_again() -> None:
