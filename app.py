@@ -1,27 +1,34 @@
 """The table of contents: every entry of the control plane, in the order a lab lives."""
 
-from __future__ import annotations
+from chalicelib.runtime import api as service  # before Chalice: importing chalicelib also calms the garbage collector
 
-import importlib
-
+# isort: split
 from chalice import Chalice
 
+from chalicelib.labs import api as labs
+from chalicelib.labs import events as labs_events
+from chalicelib.labs import machine_api as labs_machine
+from chalicelib.labs import schedules as labs_schedules
+from chalicelib.labs import tasks as labs_tasks
+from chalicelib.limits import api as limits
+from chalicelib.packs import api as packs
+from chalicelib.people import api as people
+from chalicelib.people import tasks as people_tasks
+from chalicelib.runtime import events as runtime_events
+
 app = Chalice(app_name="aws-research-wizard")
-for name in (
-    "runtime.api",
-    "people.tasks",
-    "people.api",
-    "packs.api",
-    "limits.api",
-    "labs.api",
-    "labs.tasks",
-    "labs.machine_api",
-    "labs.events",
-    "labs.schedules",
-    "runtime.events",
+
+for entries in (
+    service,  # is the API there, and what can be asked of it
+    people_tasks,  # the first administrator
+    people,  # who am I, my tokens, who may use this stage
+    packs,  # which environment does a lab get
+    limits,  # may they have it
+    labs,  # the request
+    labs_tasks,  # the state machines' steps
+    labs_machine,  # the machine calls home
+    labs_events,  # what EC2 and Step Functions report
+    labs_schedules,  # the sweep for what was lost
+    runtime_events,  # facts, from the stream to the bus
 ):
-    try:
-        app.register_blueprint(importlib.import_module(f"chalicelib.{name}").bp)
-    except ModuleNotFoundError as missing:  # while the slices are being written
-        if missing.name != f"chalicelib.{name}":
-            raise
+    app.register_blueprint(entries.bp)

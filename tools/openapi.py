@@ -14,7 +14,7 @@ import re
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from openapi_pydantic import OpenAPI
 from pydantic import BaseModel
@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "vendor")]
 import app as _table_of_contents  # noqa: E402, F401 - registers every route
 from chalicelib.runtime import errors  # noqa: E402
 from chalicelib.runtime.http import OPERATIONS, WRITES, Operation  # noqa: E402
-from chalicelib.runtime.shapes import Problem  # noqa: E402
+from chalicelib.runtime.shapes import Problem, model_of  # noqa: E402
 from tools.api_pages import html_page, markdown_page  # noqa: E402
 
 DOCUMENT = ROOT / "chalicelib/runtime/openapi.json"
@@ -101,13 +101,17 @@ def _scheme(description: str, form: str) -> Json:
 
 def _schemas(operations: list[Operation]) -> tuple[dict[Key, str], dict[str, Any]]:
     """Where each model is described, and all descriptions by name."""
-    wanted: dict[Any, None] = {(Problem, "serialization"): None}
+    wanted: dict[Key, None] = {(Problem, "serialization"): None}
     for operation in operations:
-        for model, mode in ((operation.body, "validation"), (operation.query, "validation"), (operation.reply, "serialization")):
-            if model is not None:
-                wanted[(model, mode)] = None
-    pointers, definitions = models_json_schema(list(wanted), ref_template=REF)
-    return {cast("Key", key): pointer["$ref"] for key, pointer in pointers.items()}, dict(definitions["$defs"])
+        for asked in (operation.body, operation.query):
+            if asked is not None:
+                wanted[(asked, "validation")] = None
+        if operation.reply is not None:
+            wanted[(operation.reply, "serialization")] = None
+    models: list[Key] = [(model_of(shape), mode) for shape, mode in wanted]
+    pointers, definitions = models_json_schema(models, ref_template=REF)
+    refs = {shape: pointers[model]["$ref"] for shape, model in zip(wanted, models, strict=True)}
+    return refs, dict(definitions["$defs"])
 
 
 def _described(operation: Operation, refs: dict[Key, str], schemas: Json) -> Json:

@@ -92,6 +92,43 @@ def url_of(s3: Any, bucket: str, key: str) -> str:
 
 
 @dataclass(frozen=True)
+class ChangeSet:
+    """What a deployment would do to one stack."""
+
+    cloudformation: Any
+    stack: str
+    name: str
+
+    def is_ready(self) -> bool:
+        """Wait until CloudFormation has compared; False when nothing would change."""
+        while (one := self._described())["Status"] not in ("CREATE_COMPLETE", "FAILED"):
+            time.sleep(PAUSE)
+        if one["Status"] == "CREATE_COMPLETE":
+            return True
+        self.drop()
+        if any(words in one.get("StatusReason", "") for words in NOTHING_TO_DO):
+            return False
+        raise Failed(f"CloudFormation refuses the template: {one.get('StatusReason')}")
+
+    def told(self) -> Iterator[str]:
+        """One line for each resource that would change."""
+        paginator = self.cloudformation.get_paginator("describe_change_set")
+        for page in paginator.paginate(StackName=self.stack, ChangeSetName=self.name):
+            for change in (one["ResourceChange"] for one in page["Changes"]):
+                replaced = " (replaced)" if change.get("Replacement") == "True" else ""
+                yield f"{change['Action'].lower():7} {change['LogicalResourceId']}{replaced}"
+
+    def execute(self) -> None:
+        self.cloudformation.execute_change_set(StackName=self.stack, ChangeSetName=self.name)
+
+    def drop(self) -> None:
+        self.cloudformation.delete_change_set(StackName=self.stack, ChangeSetName=self.name)
+
+    def _described(self) -> dict[str, Any]:
+        return dict(self.cloudformation.describe_change_set(StackName=self.stack, ChangeSetName=self.name))
+
+
+@dataclass(frozen=True)
 class Stack:
     """One stack by name."""
 
@@ -124,37 +161,31 @@ class Stack:
         asked: list[dict[str, Any]] = [{"ParameterKey": key, "ParameterValue": value} for key, value in wanted.items()]
         return asked + [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(kept - set(wanted))]
 
-    def propose(self, template_url: str, parameters: list[dict[str, Any]], tags: Mapping[str, str]) -> list[str] | None:
-        """Make a change set and wait for it: what it would do, or None when there is nothing to do."""
-        kind = "UPDATE" if self.described() else "CREATE"
+    def propose(self, template_url: str, parameters: list[dict[str, Any]], tags: Mapping[str, str]) -> ChangeSet | None:
+        """Make a change set and wait for it; None when there is nothing to do."""
+        found = self.described()
+        change_set = ChangeSet(self.cloudformation, self.name, f"{self.name}-{time.time_ns()}")
         self.cloudformation.create_change_set(
             StackName=self.name,
-            ChangeSetName=f"{self.name}-next",
-            ChangeSetType=kind,
+            ChangeSetName=change_set.name,
+            ChangeSetType="UPDATE" if found else "CREATE",
             TemplateURL=template_url,
             Parameters=parameters,
             Capabilities=CAPABILITIES,
             Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         )
-        return self._proposed()
+        return change_set if change_set.is_ready() else None
 
-    def _proposed(self) -> list[str] | None:
-        while True:
-            one = self.cloudformation.describe_change_set(StackName=self.name, ChangeSetName=f"{self.name}-next")
-            if one["Status"] in ("CREATE_COMPLETE", "FAILED"):
-                break
-            time.sleep(PAUSE)
-        if one["Status"] == "FAILED":
-            self.cloudformation.delete_change_set(StackName=self.name, ChangeSetName=f"{self.name}-next")
-            if any(words in one.get("StatusReason", "") for words in NOTHING_TO_DO):
-                return None
-            raise Failed(f"CloudFormation refuses the template: {one.get('StatusReason')}")
-        return [_told(change["ResourceChange"]) for change in one["Changes"]]
+    def clear_failed_start(self) -> None:
+        """A first attempt that was rolled back leaves a name that can only be deleted."""
+        if (self.described() or {}).get("StackStatus") == "ROLLBACK_COMPLETE":
+            self.cloudformation.delete_stack(StackName=self.name)
+            self.settled()
 
-    def carry_out(self) -> None:
-        """Execute the change set; wait; on failure name the resources that failed and why."""
+    def carry_out(self, change_set: ChangeSet) -> None:
+        """Execute a change set; wait; on failure name the resources that failed and why."""
         began = time.time() - 60
-        self.cloudformation.execute_change_set(StackName=self.name, ChangeSetName=f"{self.name}-next")
+        change_set.execute()
         status = self.settled()
         if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             raise Failed("\n".join([f"{self.name}: {status}; nothing was changed for good", *self.failures(began)]))
@@ -171,8 +202,3 @@ class Stack:
         for event in reversed(events):
             if event["ResourceStatus"].endswith("_FAILED") and event["Timestamp"].timestamp() >= since:
                 yield f"  {event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', '')}"
-
-
-def _told(change: Mapping[str, Any]) -> str:
-    replaced = " (replaced)" if change.get("Replacement") == "True" else ""
-    return f"{change['Action'].lower():7} {change['LogicalResourceId']}{replaced}"

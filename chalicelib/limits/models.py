@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from chalicelib.limits.rules import Usage
-from chalicelib.runtime.shapes import Told
+from chalicelib.runtime.shapes import Field, Told
 
 
 class TeamUsage(Told):

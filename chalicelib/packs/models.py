@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from chalicelib.packs.rules import Access, Job, Language, Pack, PackSummary, TeamSize
-from chalicelib.runtime.shapes import Asked, Told
+from chalicelib.runtime.shapes import Asked, Field, Told
 
 
 class PackSummaryView(Told):

@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field
-
 from chalicelib.people.rules import Person, Principal, Role, Scope, Token
-from chalicelib.runtime.shapes import Asked, Told
+from chalicelib.runtime.shapes import Asked, Field, Told
 
 Team = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9-]{0,38}$", examples=["lovelace"])]
 

@@ -17,9 +17,22 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=1)
 def session() -> Session:
+    """botocore's session; it believes that a service exists instead of listing the folders of all 400 of them each time."""
+    from botocore.loaders import create_loader
     from botocore.session import get_session
 
-    return get_session()
+    made = get_session()
+    loader = create_loader(made.get_config_variable("data_path"))
+    loader.list_available_services = lambda _type_name: _Everything()
+    made.register_component("data_loader", loader)
+    return made
+
+
+class _Everything:
+    """What contains every name; loading a service that does not exist still fails, one step later."""
+
+    def __contains__(self, _name: object) -> bool:
+        return True
 
 
 @lru_cache(maxsize=32)

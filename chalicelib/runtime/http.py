@@ -15,12 +15,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from urllib.parse import unquote
 
 from chalice.app import Blueprint, Response
 from chalice.app import Request as ChaliceRequest
-from pydantic import BaseModel, ValidationError
 
 from chalicelib.runtime import clock, settings
 from chalicelib.runtime.errors import (
@@ -36,8 +35,11 @@ from chalicelib.runtime.errors import (
     near_miss,
 )
 from chalicelib.runtime.log import logger
+from chalicelib.runtime.shapes import model_of
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
     from chalicelib.runtime.requests import RequestKey
 
 MAX_BODY = 64 * 1024
@@ -321,8 +323,8 @@ def _validated(model: type[BaseModel] | None, content: Any, where: str) -> Any:
         return None
     try:
         return model.model_validate(content)
-    except ValidationError as error:
-        raise Unprocessable(*_explained(error, model, where)) from None
+    except ValueError as error:  # pydantic's ValidationError, which nobody imports who does not need it
+        raise Unprocessable(*_explained(cast("ValidationError", error), model, where)) from None
 
 
 def _explained(error: ValidationError, model: type[BaseModel], where: str) -> tuple[str, str]:
@@ -332,7 +334,7 @@ def _explained(error: ValidationError, model: type[BaseModel], where: str) -> tu
         place = ".".join(str(part) for part in detail["loc"]) or where
         unknown = detail["type"] == "extra_forbidden"
         parts.append(f"{place}: {'there is no such field' if unknown else detail['msg'].removeprefix('Value error, ')}")
-        hint = hint or (near_miss(place, model.model_fields) if unknown else "")
+        hint = hint or (near_miss(place, model_of(model).model_fields) if unknown else "")
     return "; ".join(parts[:5]), hint or "see /docs for what this request may say"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from aws_research_wizard.host import processes
 from tests.fakes.browser import Browser
 from tests.fakes.world import Box, World
 
@@ -134,3 +136,160 @@ def test_wrong_ticket_is_refused_in_words(box: Box, visit: Visit, claims: dict[s
     page = visit(box).login(box.world.ticket(email, **claims))
     assert page.status_code == 403
     assert words in page.text
+
+
+def pids(box: Box, words: str) -> list[int]:
+    """The machine's live processes whose command holds `words`."""
+    return [process.pid for process in processes.ours(box.instance_id) if words in " ".join(process.words)]
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def test_crashed_hub_comes_back_and_interrupts_nobody(box: Box, visit: Visit) -> None:
+    browser = signed_in(visit, box)
+    browser.start(LEAD)
+    kernel = browser.kernel(KERNEL)
+    browser.run(kernel, "x = 41")
+    [hub] = pids(box, "-m jupyterhub -f")
+    [server] = pids(box, "jupyterhub-singleuser")
+    os.kill(hub, signal.SIGKILL)
+    assert browser.run(kernel, "print(x + 1)").strip() == "42"
+    assert eventually(lambda: pids(box, "-m jupyterhub -f") not in ([], [hub]))
+    assert eventually(lambda: browser.hub("GET", "/user").status_code == 200)
+    assert browser.hub("GET", f"/users/{LEAD}").json()["servers"][""]["ready"]
+    assert pids(box, "jupyterhub-singleuser") == [server]
+
+
+def test_kernel_whose_server_died_is_reaped(box: Box, visit: Visit) -> None:
+    browser = signed_in(visit, box)
+    browser.start(LEAD)
+    browser.run(browser.kernel(KERNEL), "import subprocess; subprocess.Popen(['sleep', '987'], start_new_session=True)")
+    [server] = pids(box, "jupyterhub-singleuser")
+    os.kill(server, signal.SIGKILL)
+    assert eventually(lambda: not pids(box, "ipykernel_launcher"))
+    [sleeper] = pids(box, "sleep 987")  # what a person left running on purpose is let be
+    os.kill(sleeper, signal.SIGTERM)
+
+
+def test_orders_are_followed_without_a_restart(box: Box, visit: Visit) -> None:
+    world = box.world
+    lead, member = signed_in(visit, box), signed_in(visit, box, MEMBER, "member")
+    world.orders = orders(capacity=1)
+    assert eventually(lambda: lead.hub("GET", "/user").status_code == 200)
+    lead.start(LEAD)
+    hub = pids(box, "-m jupyterhub -f")
+    assert eventually(lambda: member.hub("POST", f"/users/{MEMBER}/server", json={}).status_code == 429, 15)
+    world.orders = orders(
+        capacity=3, kernels=[*orders()["kernels"], {**orders()["kernels"][0], "name": "second-python", "display_name": "Second"}]
+    )
+    assert eventually(lambda: "second-python" in lead.server("GET", "/api/kernelspecs").json()["kernelspecs"])
+    time.sleep(5)  # the hub looks at the orders again
+    member.start(MEMBER)
+    old = world.ticket(MEMBER, iat=int(time.time()) - 60)
+    world.orders = orders(users=[user for user in orders()["users"] if user["email"] != MEMBER])
+    assert eventually(lambda: len(pids(box, "jupyterhub-singleuser")) == 1)
+    assert eventually(lambda: member.hub("GET", "/user").status_code == 403)
+    refused = visit(box).login(old)
+    assert (refused.status_code, "no longer a member" in refused.text) == (403, True)
+    assert "second-python" not in lead.server("GET", "/api/kernelspecs").json()["kernelspecs"]
+    assert pids(box, "-m jupyterhub -f") == hub
+    world.orders = orders()
+    signed_in(visit, box, MEMBER, "member")  # added again, with a new ticket
+
+
+def test_lead_sees_servers_and_reaches_into_no_files(box: Box, visit: Visit) -> None:
+    lead, member = signed_in(visit, box), signed_in(visit, box, MEMBER, "member")
+    lead.start(LEAD)
+    member.start(MEMBER)
+    listed = {user["name"]: user["servers"] for user in lead.hub("GET", "/users").json()}
+    assert listed[MEMBER][""]["ready"]
+    assert lead.hub("DELETE", f"/users/{MEMBER}").status_code == 403
+    lead.person = MEMBER
+    assert lead.server("GET", "/api/contents").status_code == 403
+    assert member.hub("GET", f"/users/{LEAD}").status_code in (403, 404)
+    assert lead.hub("DELETE", f"/users/{MEMBER}/server").status_code in (202, 204)
+
+
+def test_large_files_pass_the_door(box: Box, visit: Visit) -> None:
+    browser = signed_in(visit, box)
+    browser.start(LEAD)
+    (box.home / "efs/homes" / LEAD / "large.bin").write_bytes(b"x" * 150_000_000)
+    got = browser.server("GET", "/files/large.bin")
+    assert (got.status_code, len(got.content)) == (200, 150_000_000)
+
+
+def test_lab_goes_on_while_the_control_plane_is_away(box: Box, visit: Visit) -> None:
+    browser, world = signed_in(visit, box), box.world
+    world.away = True
+    seen = len(world.of("heartbeat"))
+    assert eventually(lambda: len(world.of("heartbeat")) > seen + 1)
+    browser.start(LEAD)
+    assert browser.run(browser.kernel(KERNEL), "print('still here')").strip() == "still here"
+    world.away = False
+    seen = len(world.of("heartbeat"))
+    assert eventually(lambda: len(world.of("heartbeat")) > seen + 2)
+
+
+def test_machine_stops_clean_and_starts_again_with_everything_there(box: Box, visit: Visit) -> None:
+    browser, world = signed_in(visit, box), box.world
+    browser.start(LEAD)
+    browser.run(browser.kernel(KERNEL), "open('kept.txt', 'w').write('mine'); open('examples/notes.txt', 'w').write('too')")
+    box.stop()
+    assert box.processes() == []
+    world.away = True
+    box.start()
+    assert eventually(lambda: len(world.of("ready")) == 2, 60), "a hub that starts without its control plane"
+    again = visit(box)
+    assert again.login(world.ticket(LEAD, "lead")).status_code == 302
+    world.away = False
+    boots = [ready["boot_id"] for ready in world.of("ready")]
+    assert len(world.of("claim")) == 1
+    assert boots[0] != boots[-1]
+    again.start(LEAD)
+    assert (
+        again.run(again.kernel(KERNEL), "print(open('kept.txt').read(), open('examples/notes.txt').read())").strip() == "mine too"
+    )
+
+
+def failing(bundle: Path, cache: Path, home: Path, **changed: Any) -> tuple[dict[str, Any], Box]:
+    """A machine that cannot become a lab: what it said, and itself at its end."""
+    world = World(orders(**changed), bundle)
+    machine = Box(world, home, cache)
+    machine.start()
+    try:
+        said = world.wait("failed", 60)
+        assert machine.process is not None
+        assert machine.process.wait(20) == 3
+    finally:
+        machine.stop()
+        world.close()
+    assert machine.processes() == []
+    return said, machine
+
+
+def test_pack_that_cannot_be_installed_says_why(bundle: Path, cache: Path, tmp_path: Path) -> None:
+    broken = {**orders()["kernels"][0], "name": "broken", "display_name": "Broken", "lock": "domain_packs/base/locks/none.txt"}
+    said, _ = failing(bundle, cache, tmp_path, kernels=[broken])
+    assert said["step"] == "install kernel broken"
+    assert "the bundle has no lock domain_packs/base/locks/none.txt" in said["cause"]
+
+
+def test_two_machines_at_once_make_one_environment_each(bundle: Path, cache: Path, tmp_path: Path) -> None:
+    worlds = [World(orders(lab_id=f"base-aaa{number}"), bundle) for number in range(2)]
+    boxes = [Box(world, tmp_path / str(number), cache) for number, world in enumerate(worlds)]
+    try:
+        for machine in boxes:
+            machine.start()
+        for world in worlds:
+            assert world.wait("ready", 180)["kernels"] == [KERNEL]
+    finally:
+        for machine, world in zip(boxes, worlds, strict=True):
+            machine.stop()
+            world.close()
