@@ -22,7 +22,7 @@ def session() -> Session:
     from botocore.session import get_session
 
     made = get_session()
-    loader = create_loader(made.get_config_variable("data_path"))
+    loader: Any = create_loader(made.get_config_variable("data_path"))
     loader.list_available_services = lambda _type_name: _Everything()
     made.register_component("data_loader", loader)
     return made
