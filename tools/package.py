@@ -34,7 +34,14 @@ ROOT = Path(__file__).resolve().parent.parent
 CHALICE = (".chalice/config.json", ".chalice/resources.json", ".chalice/policies")
 SOURCES = ("app.py", "requirements.txt", *CHALICE, "chalicelib", "domain_packs")
 TOOLS = ("tools/package.py", "tools/template.py", "tools/zipped.py", "tools/bundle.py")
-ALSO_READ = ("state_machines", "aws_research_wizard", "requirements/host.txt", "requirements/machine.txt", "pyproject.toml", *TOOLS)
+ALSO_READ = (
+    "state_machines",
+    "aws_research_wizard",
+    "requirements/host.txt",
+    "requirements/machine.txt",
+    "pyproject.toml",
+    *TOOLS,
+)
 LEFT_BEHIND = ("__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".ipynb_checkpoints", "node_modules")
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from string import Template
 
 from aws_research_wizard.host import files
-from aws_research_wizard.host.machine import Machine
+from aws_research_wizard.host.machine import MARKER, Machine
 from aws_research_wizard.host.orders import Orders
 from aws_research_wizard.host.steps import CommandFailed
 
@@ -92,7 +92,11 @@ def _values(machine: Machine, orders: Orders) -> dict[str, str]:
         "accounts": not machine.local,
         "singleuser": str(machine.hub_env / "bin/jupyterhub-singleuser"),
         "arguments": [NO_NATIVE_KERNEL, *(["--allow-root"] if machine.local else [])],
-        "environment": {"JUPYTER_PATH": str(machine.jupyter / "share/jupyter"), "JUPYTER_PREFER_ENV_PATH": "0"},
+        "environment": {
+            MARKER: machine.instance_id,
+            "JUPYTER_PATH": str(machine.jupyter / "share/jupyter"),
+            "JUPYTER_PREFER_ENV_PATH": "0",
+        },
         "templates": str(_templates(machine)),
     }
     plain = {

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from aws_research_wizard.host import processes
@@ -176,13 +177,14 @@ def test_kernel_whose_server_died_is_reaped(box: Box, visit: Visit) -> None:
     assert eventually(lambda: not pids(box, "ipykernel_launcher"))
     [sleeper] = pids(box, "sleep 987")  # what a person left running on purpose is let be
     os.kill(sleeper, signal.SIGTERM)
+    assert eventually(lambda: not browser.hub("GET", f"/users/{LEAD}").json()["servers"]), "and the hub knows that it died"
 
 
 def test_orders_are_followed_without_a_restart(box: Box, visit: Visit) -> None:
     world = box.world
     lead, member = signed_in(visit, box), signed_in(visit, box, MEMBER, "member")
     world.orders = orders(capacity=1)
-    assert eventually(lambda: lead.hub("GET", "/user").status_code == 200)
+    assert eventually(lambda: '"capacity": 1' in (box.root / "var/lib/wizard/orders.json").read_text())
     lead.start(LEAD)
     hub = pids(box, "-m jupyterhub -f")
     assert eventually(lambda: member.hub("POST", f"/users/{MEMBER}/server", json={}).status_code == 429, 15)
@@ -241,8 +243,11 @@ def test_machine_stops_clean_and_starts_again_with_everything_there(box: Box, vi
     browser, world = signed_in(visit, box), box.world
     browser.start(LEAD)
     browser.run(browser.kernel(KERNEL), "open('kept.txt', 'w').write('mine'); open('examples/notes.txt', 'w').write('too')")
+    started = [*box.processes(), *psutil.Process(pids(box, "jupyterhub-singleuser")[0]).children()]
+    assert len(started) >= 6
     box.stop()
     assert box.processes() == []
+    assert not [process for process in psutil.process_iter(["cmdline"]) if str(box.root) in " ".join(process.info["cmdline"] or [])]
     world.away = True
     box.start()
     assert eventually(lambda: len(world.of("ready")) == 2, 60), "a hub that starts without its control plane"
