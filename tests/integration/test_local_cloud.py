@@ -5,11 +5,13 @@ A small package stands for the control plane (``toy``), so that these tests are 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import time
+import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
@@ -155,14 +157,16 @@ def test_a_workflow_goes_on_after_kill_9(toys: Toy, name: str) -> None:
     toys.kill("emulator")
     toys.up()
     assert toys.run_state(name) == "RUNNING"
-    time.sleep(1.0)
     until(lambda: _done(toys, name))
     until(lambda: toys.run_state(name) == "SUCCEEDED")
 
 
 def _done(toys: Toy, name: str) -> bool:
-    toys.ask("/done", name=name)
-    return toys.run_state(name) != "RUNNING" or time.sleep(0.3) is not None
+    """Complete the workflow's task. Its token is a new one after a restart: the old one is refused until the task ran again."""
+    with contextlib.suppress(urllib.error.HTTPError):
+        toys.ask("/done", name=name)
+    time.sleep(0.3)
+    return toys.run_state(name) != "RUNNING"
 
 
 def test_a_start_answered_just_before_kill_9_is_not_lost(toys: Toy, name: str) -> None:
