@@ -41,7 +41,7 @@ def listing(labs: "list[LabView]") -> str:
 def page(lab: "LabView") -> str:
     """Everything worth knowing about one lab."""
     machine, storage = lab["machine"], used(lab)
-    price = screen.money(lab["price_per_hour"], "hour while running")
+    price = screen.money(lab["price_per_hour"], "hour while running") if lab["phase"] != "DELETED" else ""
     steps = lab["steps"] or []
     return screen.block(
         [
@@ -105,14 +105,10 @@ def receipt(lab: "LabView") -> str:
     """What a delete removed, and what is kept at which cost."""
     paper = lab["receipt"] or {"removed": [], "kept": []}
     removed, kept = paper["removed"], paper["kept"]
-    proven = all(one["verified_absent"] for one in removed)
-    lines = [
-        f"{screen.paint('✔', 'green')} Lab {lab['id']} deleted: {len(removed)} resources removed"
-        + (", each verified absent" if proven and removed else "")
-    ]
-    lines += [
-        f"  {one['kind']}  {one['id']}{'' if one['verified_absent'] else '  (could not be verified absent)'}" for one in removed
-    ]
+    proven = removed and all(one["verified_absent"] for one in removed)
+    head = f"Lab {lab['id']} deleted: {len(removed)} resources removed{', each verified absent' if proven else ''}"
+    gone = [(one["kind"], one["id"] + ("" if one["verified_absent"] else "  (not verified absent)")) for one in removed]
+    lines = [f"{screen.paint('✔', 'green')} {head}", *(f"  {line}" for line in screen.block(gone).splitlines())]
     for one in kept:
         cost = screen.money(one["monthly_cost"], "month")
         lines.append(f"{screen.paint('·', 'yellow')} Kept: {one['kind']} {one['id']}{f', {cost}' if cost else ''}")

@@ -33,7 +33,7 @@ def status(lab: str, watch: bool, output: Format) -> None:
         found = labs.find(calls, lab)
         if watch:
             found, _ = labs.watch(calls, found, output)
-    emit(output, found, lambda: cards.page(found))
+    emit(output, found, lambda: cards.page(found) + (f"\n{cards.receipt(found)}" if found["receipt"] else ""))
 
 
 @labs.any_lab
