@@ -16,7 +16,7 @@ from chalicelib.people import api as people
 from chalicelib.people import tasks as people_tasks
 from chalicelib.runtime import events as runtime_events
 
-app = Chalice(app_name="aws-research-wizard")
+app = Chalice(app_name="aws-research-wizard", configure_logs=False)  # runtime.log writes the lines
 
 for entries in (
     service,  # is the API there, and what can be asked of it

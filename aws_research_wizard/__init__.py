@@ -1,3 +1,3 @@
-"""AWS Research Wizard for Jupyter: what people install (client, command line, notebook library, a lab's machine, the local cloud)."""
+"""AWS Research Wizard for Jupyter: what people install (client, commands, a lab's machine, the local cloud)."""
 
 __version__ = "0.1.0"

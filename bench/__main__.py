@@ -1,7 +1,7 @@
 """Every figure in one run: `make bench`. Writes `build/bench.json`, prints a table, and exits 1 when a bound does not hold.
 
-    python -m bench                     all of them
-    python -m bench command_line …      only these
+python -m bench                     all of them
+python -m bench command_line …      only these
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REPORT = Path(__file__).resolve().parent.parent / "build" / "bench.json"
 
 def _capacity() -> dict[str, Any]:
     config = json.loads(Path(os.environ["AWR_CONFIG"]).read_text())
-    return capacity.run(wizard("local", "status")["endpoints"]["aws"], config["profiles"][config["current"]]["token"])
+    return capacity.run(wizard("local", "status")["endpoints"]["emulator"], config["profiles"][config["current"]]["token"])
 
 
 #: Those that need the local cloud come last, and the quietest first.
@@ -52,13 +52,17 @@ def rows(report: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str
 
 def show(report: dict[str, Any]) -> bool:
     """Print the table; True when every bound held."""
-    table = Table("figure", "ours", "peer or bound", "ratio (min–max)", "held")
+    table = Table("figure", "ours", "peer or bound", "ratio (min-max)", "held")
     held = True
     for name, row in rows(report):
         held &= bool(row["held"])
-        ours = f"{row['ours_s']:.3f} s" if "ours_s" in row else str(row.get("value", f"{row.get('reads')} r / {row.get('writes')} w"))
+        ours = (
+            f"{row['ours_s']:.3f} s"
+            if "ours_s" in row
+            else str(row.get("value", f"{row.get('reads')} r / {row.get('writes')} w"))
+        )
         peer = f"{row['peer_s']:.3f} s" if "peer_s" in row else str(row.get("bound", row.get("budget", "")))
-        ratio = f"{row['ratio']:.2f} ({row['ratio_min']:.2f}–{row['ratio_max']:.2f})" if "ratio" in row else ""
+        ratio = f"{row['ratio']:.2f} ({row['ratio_min']:.2f}-{row['ratio_max']:.2f})" if "ratio" in row else ""
         table.add_row(name, ours, peer, ratio, "yes" if row["held"] else "NO")
     Console().print(table)
     return held
@@ -67,7 +71,9 @@ def show(report: dict[str, Any]) -> bool:
 def main() -> int:
     """Measure what was asked for, on a local cloud of its own."""
     asked = [name for name in FIGURES if name in sys.argv[1:] or len(sys.argv) == 1]
-    report: dict[str, Any] = {"machine": {"cpus": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}}
+    report: dict[str, Any] = {
+        "machine": {"cpus": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
+    }
     with tempfile.TemporaryDirectory(prefix="wizard-bench-") as home:
         os.environ |= {"AWR_HOME": home, "AWR_CONFIG": f"{home}/config.json"}
         try:

@@ -1,7 +1,8 @@
 """What each route costs in DynamoDB: capacity units and calls, counted on the emulator, against a budget file.
 
-The API runs in this process, its tables in the emulator, whose consumed capacity follows DynamoDB's rules (0.5/1/2 read units per 4 KB
-eventual/strong/transactional; 1/2 write units per KB plain/transactional; an index counts too). A Scan anywhere is a failure.
+The API runs in this process, its tables in the emulator, whose consumed capacity follows DynamoDB's
+rules (0.5/1/2 read units per 4 KB eventual/strong/transactional; 1/2 write units per KB
+plain/transactional; an index counts too). A Scan anywhere is a failure.
 """
 
 from __future__ import annotations
@@ -64,7 +65,12 @@ def compare(measured: dict[str, Meter]) -> dict[str, Any]:
     report: dict[str, Any] = {}
     for route, meter in measured.items():
         budget = budgets.get(route)
-        held = budget is not None and meter.reads <= budget["reads"] and meter.writes <= budget["writes"] and "Scan" not in meter.calls
+        held = (
+            budget is not None
+            and meter.reads <= budget["reads"]
+            and meter.writes <= budget["writes"]
+            and "Scan" not in meter.calls
+        )
         report[route] = {"reads": meter.reads, "writes": meter.writes, "calls": meter.calls, "budget": budget, "held": held}
     return report
 
@@ -82,7 +88,9 @@ class Api:
 
     def __call__(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        answer = self.client.http.request(method, path, headers=headers, body=json.dumps(body).encode() if body is not None else b"")
+        answer = self.client.http.request(
+            method, path, headers=headers, body=json.dumps(body).encode() if body is not None else b""
+        )
         if answer.status_code >= 400:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.body!r}")
         return dict(answer.json_body or {})
@@ -90,7 +98,12 @@ class Api:
 
 def run(endpoint: str, token: str) -> dict[str, Any]:
     """Walk through every route an ordinary day uses; the caller's cloud must be up and idle."""
-    os.environ |= {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+    os.environ |= {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
     api = Api(token)
     measured: dict[str, Meter] = {}
 

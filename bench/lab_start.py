@@ -1,8 +1,9 @@
 """Request → first cell of a lab on the local cloud, beside a JupyterHub that somebody starts by hand with the same environments.
 
-The peer has its two environments ready on disk before the clock starts: the same locked hub, the same locked genomics kernel. Its clock
-covers what a person would do: start the hub, start a server, start the kernel, run a cell. Ours covers the request at the command line,
-the whole control plane, the machine's boot with its environments made anew, and the same server, kernel and cell.
+The peer has its two environments ready on disk before the clock starts: the same locked hub, the same locked
+genomics kernel. Its clock covers what a person would do: start the hub, start a server, start the kernel, run a cell.
+Ours covers the request at the command line, the whole control plane, the machine's boot with its environments made anew, and the
+same server, kernel and cell.
 """
 
 from __future__ import annotations
@@ -41,7 +42,11 @@ c.JupyterHub.authenticator_class = "dummy"
 c.Authenticator.allow_all = True
 c.JupyterHub.services = [{"name": "bench", "api_token": os.environ["BENCH_TOKEN"]}]
 c.JupyterHub.load_roles = [
-    {"name": "bench", "services": ["bench"], "scopes": ["admin:users", "admin:servers", "access:servers", "list:users", "read:hub"]}
+    {
+        "name": "bench",
+        "services": ["bench"],
+        "scopes": ["admin:users", "admin:servers", "access:servers", "list:users", "read:hub"],
+    }
 ]
 """
 
@@ -62,7 +67,9 @@ class ByHand:
         lock = next((ROOT / "domain_packs" / "genomics" / "locks").glob("python-py311-*.txt"))
         self.kernel = self._venv("kernel", lock)
         subprocess.run(
-            [self.kernel / "bin" / "python", "-m", "ipykernel", "install", "--prefix", folder / "specs", "--name", KERNEL], check=True, capture_output=True
+            [self.kernel / "bin" / "python", "-m", "ipykernel", "install", "--prefix", folder / "specs", "--name", KERNEL],
+            check=True,
+            capture_output=True,
         )
 
     def _venv(self, name: str, lock: Path) -> Path:
@@ -88,7 +95,9 @@ class ByHand:
         }
         began = time.perf_counter()
         log = (scratch / "hub.log").open("w")
-        hub = subprocess.Popen([self.hub / "bin" / "jupyterhub"], cwd=scratch, env=env, stdout=log, stderr=log, start_new_session=True)
+        hub = subprocess.Popen(
+            [self.hub / "bin" / "jupyterhub"], cwd=scratch, env=env, stdout=log, stderr=log, start_new_session=True
+        )
         try:
             person = Person(f"http://127.0.0.1:{public}", "ada", token)
             wait_for("the hub started by hand", lambda: _answers(f"{person.hub}/"))

@@ -25,7 +25,7 @@ class Cloud:
         import boto3
 
         infrastructure = service in ("ec2", "iam", "sts", "efs")
-        return boto3.client(
+        return boto3.client(  # type: ignore[call-overload,no-any-return,unused-ignore]
             service,
             endpoint_url=self.infrastructure if infrastructure else self.control,
             region_name="us-east-1",

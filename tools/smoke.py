@@ -34,7 +34,9 @@ class SmokeError(RuntimeError):
 
 def wizard(*words: str) -> Any:
     """One command with `--output json`; its answer, or SmokeError with what it said."""
-    done = subprocess.run([sys.executable, "-m", "aws_research_wizard.cli.main", *words, "--output", "json"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "aws_research_wizard.cli.main", *words, "--output", "json"], capture_output=True, text=True
+    )
     if done.returncode:
         raise SmokeError(f"{' '.join(words)}: exit {done.returncode}: {done.stderr.strip()[-2000:]}")
     return json.loads(done.stdout) if done.stdout.strip() else None
@@ -50,7 +52,7 @@ def expect(what: str, held: bool) -> None:
 def local_cloud() -> residue.Cloud:
     """The endpoints of the cloud that `local up` started."""
     endpoints = wizard("local", "status")["endpoints"]
-    return residue.Cloud(endpoints["aws"], endpoints["infrastructure"])
+    return residue.Cloud(endpoints["emulator"], endpoints["infra"])
 
 
 def transitions(cloud: residue.Cloud, lab_id: str) -> int:

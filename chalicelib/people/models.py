@@ -93,4 +93,3 @@ class PersonList(Told):
 
 class WhoseQuery(Asked):
     email: str | None = Field(default=None, description="Another person's tokens (admins only)")
-

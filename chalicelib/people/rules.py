@@ -1,11 +1,11 @@
 """Who may do what? Roles on a stage and roles in a lab, decided in one table, with the reason.
 
-    stage role   may
-    admin        everything
-    lead         everything in the labs of their own teams; deploy
-    member       deploy; everything in labs they own; in other labs what their lab role says
-    viewer       look at labs they belong to
-    lab role     lead: change and operate it, and choose its people · member: open and operate it · viewer: look at it
+stage role   may
+admin        everything
+lead         everything in the labs of their own teams; deploy
+member       deploy; everything in labs they own; in other labs what their lab role says
+viewer       look at labs they belong to
+lab role     lead: change and operate it, and choose its people · member: open and operate it · viewer: look at it
 """
 
 from __future__ import annotations
@@ -57,9 +57,7 @@ class Action(StrEnum):
 
 READ_ONLY = frozenset({Scope.LABS_READ, Scope.PACKS_READ, Scope.TOKENS_WRITE})
 OF_A_LAB = {
-    LabRole.LEAD: frozenset(
-        {Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB, Action.CHANGE_LAB, Action.MANAGE_USERS}
-    ),
+    LabRole.LEAD: frozenset({Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB, Action.CHANGE_LAB, Action.MANAGE_USERS}),
     LabRole.MEMBER: frozenset({Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB}),
     LabRole.VIEWER: frozenset({Action.SEE_LAB}),
 }

@@ -55,7 +55,7 @@ else:
         fields: ClassVar[dict[str, Any]] = {}  # name → default, or `...`
 
         def __init_subclass__(cls) -> None:
-            own = {name: cls.__dict__.get(name, ...) for name in get_annotations(cls)}
+            own = {name: cls.__dict__.get(name, ...) for name in get_annotations(cls) if name not in ("model_config", "fields")}
             cls.fields = {**cls.fields, **own}
 
         def __init__(self, **values: Any) -> None:

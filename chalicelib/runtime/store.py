@@ -35,8 +35,17 @@ ATTEMPTS = 4  # the first and three more
 LISTS = ("_condition_check_items", "_delete_items", "_put_items", "_update_items")  # the order TransactWrite sends them in
 OPERATIONS = {"_delete_items": "DeleteItem", "_put_items": "PutItem", "_update_items": "UpdateItem"}
 REFUSED = "ConditionalCheckFailed"
-BUSY = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "ThrottlingException",
-                  "ProvisionedThroughputExceededException", "TransactionInProgressException", "RequestLimitExceeded"})
+BUSY = frozenset(
+    {
+        "TransactionConflict",
+        "ThrottlingError",
+        "ProvisionedThroughputExceeded",
+        "ThrottlingException",
+        "ProvisionedThroughputExceededException",
+        "TransactionInProgressException",
+        "RequestLimitExceeded",
+    }
+)
 
 
 @lru_cache(maxsize=1)
@@ -165,5 +174,3 @@ def _first_refusal(writes: tuple[Write, ...], refused: list[Write]) -> AppError:
     replayed = next((error for error in errors if isinstance(error, RequestReplayed)), None)
     first = replayed or errors[0]
     return first or Conflict("the record was changed by another request", hint="look at it again, then repeat the request")
-
-

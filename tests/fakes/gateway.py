@@ -44,7 +44,13 @@ class Gateway:
         return self.send("DELETE", url, **more)
 
     def send(
-        self, method: str, url: str, body: Any = None, headers: dict[str, str] | None = None, raw: str | None = None, key: str = ""
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        raw: str | None = None,
+        key: str = "",
     ) -> Answer:
         sent = {"Content-Type": "application/json"} if body is not None or raw is not None else {}
         sent |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
@@ -66,7 +72,12 @@ class Gateway:
             "headers": headers,
             "multiValueQueryStringParameters": query or None,
             "pathParameters": {name: quote(value, safe="%@") for name, value in params.items()} or None,
-            "requestContext": {"httpMethod": method, "resourcePath": resource, "requestId": "req-1", "identity": {"sourceIp": "127.0.0.1"}},
+            "requestContext": {
+                "httpMethod": method,
+                "resourcePath": resource,
+                "requestId": "req-1",
+                "identity": {"sourceIp": "127.0.0.1"},
+            },
             "stageVariables": None,
             "body": text,
             "isBase64Encoded": False,

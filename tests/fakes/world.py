@@ -26,6 +26,10 @@ import jwt
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = b"k" * 32
+CREDENTIALS = {
+    "Code": "Success", "AccessKeyId": "ASIATEST", "SecretAccessKey": "secret", "Token": "token",
+    "LastUpdated": "2026-11-23T00:00:00Z", "Expiration": "2099-01-01T00:00:00Z",
+}  # fmt: skip
 
 
 def free_port() -> int:
@@ -40,6 +44,7 @@ class World:
     def __init__(self, orders: dict[str, Any], bundle: Path | None = None) -> None:
         self.orders, self.bundle = orders, bundle
         self.said: list[tuple[str, dict[str, Any], dict[str, str]]] = []
+        self.logged: dict[tuple[str, str], list[str]] = {}
         self.away = False
         self.refuse: dict[str, tuple[int, dict[str, str]]] = {}
         self.token = f"awm_{secrets.token_urlsafe(16)}"
@@ -166,8 +171,7 @@ def _handler(world: World) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             if "/security-credentials/" in self.path:
                 asked = self.path.rsplit("/", 1)[1]
-                found = json.dumps({"AccessKeyId": "ASIATEST", "SecretAccessKey": "secret", "Token": "token"})
-                self._send(200, found.encode() if asked else b"lab-role")
+                self._send(200, json.dumps(CREDENTIALS).encode() if asked else b"lab-role")
             elif self.path.startswith("/artifacts/") and world.bundle:
                 signed = self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 Credential=ASIATEST/")
                 self._send(200 if signed else 403, world.bundle.read_bytes() if signed else b"")
@@ -176,11 +180,22 @@ def _handler(world: World) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if not self.path.startswith("/api/machine/"):
-                self._send(404, b"{}")  # CloudWatch Logs and the like are not played
+            if self.headers.get("X-Amz-Target", "").startswith("Logs_20140328."):
+                self._log(self.headers["X-Amz-Target"].split(".")[1], json.loads(raw))
                 return
             status, body = world.answer(self.path.rsplit("/", 1)[1], json.loads(raw), self.headers)
             self._send(status, b"" if body is None else json.dumps(body).encode())
+
+        def _log(self, action: str, body: dict[str, Any]) -> None:
+            """Play CloudWatch Logs: a stream must be made before it takes events."""
+            stream = (body["logGroupName"], body["logStreamName"])
+            if action == "CreateLogStream":
+                world.logged[stream] = []
+            if stream not in world.logged:
+                self._send(400, b'{"__type": "ResourceNotFoundException", "message": "no such stream"}')
+                return
+            world.logged[stream] += [event["message"] for event in body.get("logEvents", ())]
+            self._send(200, b"{}")
 
         def _send(self, status: int, body: bytes) -> None:
             self.send_response(status)

@@ -110,6 +110,14 @@ def test_heartbeat_tells_of_servers_and_kernels(box: Box) -> None:
     assert 0 <= beat["memory"] <= 100
 
 
+def test_logs_are_shipped_to_the_labs_stream_without_secrets(box: Box) -> None:
+    stream = ("/aws-research-wizard-local/labs", "base-k3x9")
+    assert eventually(lambda: any(line.startswith("hub: ") for line in box.world.logged.get(stream, ())))
+    text = "\n".join(box.world.logged[stream])
+    assert "eyJ" not in text
+    assert box.world.token not in text
+
+
 def test_ticket_opens_once_and_the_page_says_so(box: Box, visit: Visit) -> None:
     ticket = box.world.ticket(MEMBER)
     assert visit(box).login(ticket).status_code == 302
@@ -247,7 +255,9 @@ def test_machine_stops_clean_and_starts_again_with_everything_there(box: Box, vi
     assert len(started) >= 6
     box.stop()
     assert box.processes() == []
-    assert not [process for process in psutil.process_iter(["cmdline"]) if str(box.root) in " ".join(process.info["cmdline"] or [])]
+    assert not [
+        process for process in psutil.process_iter(["cmdline"]) if str(box.root) in " ".join(process.info["cmdline"] or [])
+    ]
     world.away = True
     box.start()
     assert eventually(lambda: len(world.of("ready")) == 2, 60), "a hub that starts without its control plane"

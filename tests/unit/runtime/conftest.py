@@ -1,0 +1,19 @@
+"""What the runtime's tests share: the JSON lines that were logged."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chalicelib.runtime.log import logger
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+    """Everything logged and measured since the last call, in order."""
+    monkeypatch.setattr(logger().registered_handler, "stream", sys.stdout)  # the stream of this test, not of the first
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
