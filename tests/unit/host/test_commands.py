@@ -8,7 +8,7 @@ from aws_research_wizard.host import commands
 from aws_research_wizard.host.steps import CommandFailed
 
 UNSOLVABLE = """Resolved 3 packages in 1ms
-  \x1b[31m×\x1b[0m No solution found when resolving dependencies:
+  \x1b[31m\u00d7\x1b[0m No solution found when resolving dependencies:
   ╰─▶ Because numpy was not found in the package registry
       and you require numpy, we can conclude that your requirements are
       unsatisfiable.
@@ -23,7 +23,10 @@ def test_failure_is_told_by_the_line_that_says_so() -> None:
     assert len(told) <= 240
 
 
-@pytest.mark.parametrize(("output", "told"), [("", ""), ("one\ntwo\n\n", "two"), ("fine\nE: Unable to locate package bwa\n", "E: Unable to locate package bwa")])
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [("", ""), ("one\ntwo\n\n", "two"), ("fine\nE: Unable to locate package bwa\n", "E: Unable to locate package bwa")],
+)
 def test_without_a_telling_line_the_last_is_taken(output: str, told: str) -> None:
     assert commands.telling(output) == told
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from pathlib import Path
@@ -14,7 +13,8 @@ FAKE_UV = """#!/bin/sh
 echo "$@" >> "$(dirname "$0")/calls"
 case "$1" in
   venv) for place; do :; done; mkdir -p "$place/bin" "$place/lib"; ln -s {python} "$place/bin/python" ;;
-  pip) echo "x = 1" > "$(dirname "$4")/../lib/module.py"; [ ! -e "$(dirname "$0")/broken" ] || {{ echo "error: hash mismatch"; exit 1; }} ;;
+  pip) echo "x = 1" > "$(dirname "$4")/../lib/module.py"
+    if [ -e "$(dirname "$0")/broken" ]; then echo "error: hash mismatch"; exit 1; fi ;;
 esac
 """
 
@@ -67,12 +67,14 @@ def test_second_machine_links_the_same_files(tools: Path, tmp_path: Path) -> Non
     before = calls(tools)
     assert cached.make(tmp_path / "b/env", tools / "lock.txt") == "linked"
     assert calls(tools) == before
-    assert os.path.samefile(tmp_path / "a/env/lib/module.py", tmp_path / "b/env/lib/module.py")
+    assert (tmp_path / "a/env/lib/module.py").samefile(tmp_path / "b/env/lib/module.py")
 
 
 def test_machines_that_come_together_install_once(tools: Path, tmp_path: Path) -> None:
     cached, how = maker(tools, tmp_path / "cache"), []
-    threads = [threading.Thread(target=lambda n=n: how.append(cached.make(tmp_path / f"{n}/env", tools / "lock.txt"))) for n in range(4)]
+    threads = [
+        threading.Thread(target=lambda n=n: how.append(cached.make(tmp_path / f"{n}/env", tools / "lock.txt"))) for n in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

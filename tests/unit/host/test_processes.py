@@ -39,7 +39,9 @@ def test_processes_are_found_by_their_marker_in_any_session() -> None:
 
 def test_the_asker_and_its_parents_are_spared() -> None:
     code = f"import sys; sys.path[:] = {sys.path!r}; from aws_research_wizard.host.processes import ours; print(ours('{NAME}'))"
-    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, MARKER: NAME}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, MARKER: NAME}, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"
 
 

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aws_research_wizard.host import files, identity, kernels, people, usage
+from aws_research_wizard.host import orders as wanted
+from aws_research_wizard.host.agent import Agent
+from aws_research_wizard.host.control_plane import ControlPlane
+from aws_research_wizard.host.hub_api import HubAway
+from aws_research_wizard.host.machine import Machine
+from aws_research_wizard.host.orders import Orders
+from aws_research_wizard.host.shipping import Reader
+from aws_research_wizard.host.steps import CommandFailed
+from tests.fakes.world import World
+from tests.unit.host.conftest import order_sheet
+
+
+class Hub:
+    """A hub as its agent sees it."""
+
+    def __init__(self, *names: str) -> None:
+        self.names, self.away = list(names), False
+
+    def users(self) -> list[dict[str, Any]]:
+        if self.away:
+            raise HubAway("down")
+        return [{"name": name} for name in self.names]
+
+    def servers(self, users: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{"user": user["name"], "started_at": None, "last_activity": None, "kernels": []} for user in users]
+
+    def forget(self, person: str) -> None:
+        self.names.remove(person)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    played = World(order_sheet())
+    yield played
+    played.close()
+
+
+@pytest.fixture
+def told(machine: Machine, world: World) -> Agent:
+    """An agent with an identity, whose hub has two people."""
+    files.write_json(identity.path(machine.state), {"token": world.token, "login_key": "a2V5"})
+    wanted.save(machine.state, Orders.parse(order_sheet()))
+    machine.root.mkdir(exist_ok=True)
+    machine.storage.mkdir(exist_ok=True)
+    door = ControlPlane("https://abcd1234.execute-api.x/api", world.url)
+    return Agent(machine, door, Hub("ada@example.org", "grace@example.org"))  # type: ignore[arg-type]  # as far as it is asked
+
+
+def test_heartbeat_says_how_the_machine_is(told: Agent, world: World) -> None:
+    assert told.beat()
+    [body] = world.of("heartbeat")
+    assert [server["user"] for server in body["servers"]] == ["ada@example.org", "grace@example.org"]
+    assert 0 < body["memory"] <= 100
+    assert body["storage_used_bytes"] is None, "not yet counted is not zero"
+
+
+def test_orders_are_kept_and_people_follow(told: Agent, world: World) -> None:
+    both = [{"email": name, "role": "member"} for name in ("ada@example.org", "grace@example.org")]
+    world.orders = order_sheet(capacity=9, users=both)
+    told.beat()
+    world.orders = order_sheet(capacity=9)
+    told.beat()
+    kept = wanted.load(told.machine.state)
+    assert kept
+    assert kept.capacity == 9
+    assert not people.load(told.machine.state).may_work("grace@example.org")
+    assert told.hub.users() == [{"name": "ada@example.org"}]
+
+
+def test_nobody_is_seen_out_while_the_control_plane_is_away(told: Agent, world: World) -> None:
+    world.away = True
+    assert not told.beat()
+    assert len(told.hub.users()) == 2
+
+
+def test_agent_survives_hub_and_control_plane_being_away(told: Agent, world: World) -> None:
+    world.away = True
+    told.hub.away = True  # type: ignore[attr-defined]
+    assert not told.beat()
+    world.away = False
+    assert told.beat()
+
+
+def test_new_kernel_is_installed_and_its_failure_told(told: Agent, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def install(_: Machine, kernel: wanted.Kernel) -> str:
+        if kernel.name == "bad":
+            raise CommandFailed("no space left", [])
+        return "installed"
+
+    monkeypatch.setattr(kernels, "install", install)
+    one = order_sheet()["kernels"][0]
+    world.orders = order_sheet(kernels=[one, {**one, "name": "good"}, {**one, "name": "bad"}])
+    told.beat()
+    told.beat()
+    said = [(body["step"], body["state"], body["detail"]) for body in world.of("steps")]
+    assert ("install kernel good", "done", "installed") in said
+    assert ("install kernel bad", "failed", "no space left") in said
+    assert len(said) == 3, "the same orders again ask for nothing"
+
+
+def test_unanswered_agent_asks_more_and_more_slowly(told: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    answers = iter([True, False, False, False, True])
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waits.append(timeout or 0)
+            return len(waits) >= 5 and not self.set()  # type: ignore[func-returns-value]
+
+    monkeypatch.setattr(told, "beat", lambda: next(answers))
+    told.run(Stop())
+    assert waits == [30, 60, 60, 60, 30]
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Reader:
+    return Reader(tmp_path, tmp_path / "memory.json")
+
+
+def test_lines_are_shipped_once_and_whole(reader: Reader, tmp_path: Path) -> None:
+    log = tmp_path / "hub.log"
+    log.write_text("one\ntwo\nhal")
+    assert reader.new_lines() == ["hub: one", "hub: two"]
+    reader.keep()
+    assert reader.new_lines() == []
+    with log.open("a") as file:
+        file.write("f\n")
+    assert Reader(tmp_path, tmp_path / "memory.json").new_lines() == ["hub: half"]
+
+
+def test_lines_that_were_not_delivered_come_again(reader: Reader, tmp_path: Path) -> None:
+    (tmp_path / "hub.log").write_text("one\n")
+    assert reader.new_lines() == ["hub: one"]
+    reader.forget()
+    assert reader.new_lines() == ["hub: one"]
+
+
+def test_rotated_file_is_read_from_its_beginning(reader: Reader, tmp_path: Path) -> None:
+    log = tmp_path / "hub.log"
+    log.write_text("one\ntwo\n")
+    reader.new_lines()
+    log.rename(tmp_path / "hub.log.1")
+    log.write_text("three\n")
+    assert reader.new_lines() == ["hub: three"]
+
+
+def test_flood_of_lines_is_shipped_in_batches(reader: Reader, tmp_path: Path) -> None:
+    (tmp_path / "hub.log").write_text("".join(f"line {number}\n" for number in range(1200)))
+    sizes = []
+    while lines := reader.new_lines():
+        sizes.append(len(lines))
+    assert sum(sizes) == 1200
+    assert max(sizes) <= 500
+
+
+@pytest.mark.parametrize(
+    ("used", "quota", "words"),
+    [
+        (0, 100, ""),
+        (89 * 10**9, 100, ""),
+        (95 * 10**9, 100, "95 of its 100 GB"),
+        (2 * 10**12, 1000, "2,000 of its 1,000 GB"),
+        (5, 0, ""),
+    ],
+)
+def test_people_are_told_when_storage_is_nearly_full(used: int, quota: int, words: str) -> None:
+    said = usage.words(used, quota)
+    assert (words in said) if words else said == ""
+
+
+def test_storage_is_counted_in_the_background_and_remembered(tmp_path: Path) -> None:
+    (tmp_path / "storage").mkdir()
+    (tmp_path / "storage/file").write_bytes(b"x" * 100_000)
+    counted = usage.Usage(tmp_path / "storage", tmp_path)
+    assert counted.bytes() is None
+    with counted._busy:  # wait for the count
+        pass
+    for _ in range(100):
+        if (size := counted.bytes()) is not None:
+            break
+        threading.Event().wait(0.05)
+    assert size
+    assert size >= 100_000
+    assert usage.Usage(tmp_path / "storage", tmp_path).bytes() == size

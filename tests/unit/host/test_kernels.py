@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aws_research_wizard.host import commands, kernels
+from aws_research_wizard.host.debian import Tools
+from aws_research_wizard.host.environments import Maker
+from aws_research_wizard.host.machine import Machine
+from aws_research_wizard.host.orders import Kernel
+from aws_research_wizard.host.steps import CommandFailed
+
+KERNEL = Kernel("base-python", "Research (Python 3.11)", "python", "3.11", "packs/lock.txt", env={"PACK": "base"})
+
+
+@pytest.fixture
+def installed(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """uv and ipykernel are played; what was run is returned."""
+    ran: list[list[str]] = []
+
+    def run(words: list[str], *_: Any, **__: Any) -> str:
+        ran.append(words)
+        if "ipykernel" in words:
+            spec = Path(words[words.index("--prefix") + 1], "share/jupyter/kernels", words[words.index("--name") + 1])
+            spec.mkdir(parents=True)
+            (spec / "kernel.json").write_text(json.dumps({"argv": ["python"], "display_name": words[-1]}))
+        return ""
+
+    monkeypatch.setattr(commands, "run", run)
+    monkeypatch.setattr(Maker, "make", lambda *_: "installed")
+    (machine.bundle / "packs").mkdir()
+    (machine.bundle / "packs/lock.txt").write_text("")
+    return ran
+
+
+def spec(machine: Machine) -> dict[str, Any]:
+    return dict(json.loads((machine.jupyter / "share/jupyter/kernels/base-python/kernel.json").read_text()))
+
+
+@pytest.mark.usefixtures("installed")
+def test_kernel_is_registered_with_its_name_and_environment(machine: Machine) -> None:
+    assert kernels.install(machine, KERNEL) == "installed"
+    written = spec(machine)
+    assert written["display_name"] == "Research (Python 3.11)"
+    assert written["env"]["PACK"] == "base"
+    assert written["env"]["PATH"] == f"{machine.opt}/kernels/base-python/bin:${{PATH}}"
+    assert kernels.registered(machine) == ["base-python"]
+
+
+def test_registered_kernel_is_left_alone_until_it_changes(machine: Machine, installed: list[list[str]]) -> None:
+    kernels.install(machine, KERNEL)
+    kernels.install(machine, KERNEL)
+    assert len(installed) == 1
+    kernels.install(machine, replace(KERNEL, display_name="New"))
+    assert spec(machine)["display_name"] == "New"
+
+
+@pytest.mark.usefixtures("installed")
+def test_kernel_nobody_wants_is_unregistered(machine: Machine) -> None:
+    kernels.install(machine, KERNEL)
+    assert kernels.retire(machine, set()) == ["base-python"]
+    assert kernels.registered(machine) == []
+
+
+def test_tools_come_after_the_kernels_own_programs() -> None:
+    env = kernels.environment(KERNEL, Path("/k"), Tools(("/t/bin",), ("/t/lib",)))
+    assert env["PATH"] == "/k/bin:/t/bin:${PATH}"
+    assert env["LD_LIBRARY_PATH"] == "/t/lib"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "cause"),
+    [
+        (replace(KERNEL, language="julia"), "no way yet to install julia kernels"),
+        (replace(KERNEL, lock="packs/none.txt"), "the bundle has no lock packs/none.txt"),
+        (replace(KERNEL, lock=""), r"the bundle has no lock \(none named\)"),
+    ],
+)
+def test_kernel_that_cannot_be_made_says_why(machine: Machine, kernel: Kernel, cause: str) -> None:
+    with pytest.raises(CommandFailed, match=cause):
+        kernels.install(machine, kernel)
