@@ -52,7 +52,7 @@ class Person:
 
     def __init__(self, base: str, user: str, token: str) -> None:
         self.user = user
-        self.server = f"{base}/user/{quote(user, safe='')}"
+        self.server = f"{base}/user/{quote(user, safe='@~')}"
         self.hub = f"{base}/hub/api"
         self.token = token
         self.http = httpx.Client(headers={"Authorization": f"token {token}"}, timeout=60)

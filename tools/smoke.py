@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tools import residue
-from tools.hub import Person
+from tools.hub import HubError, Person
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORT = ROOT / "build" / "smoke.json"
@@ -156,7 +156,7 @@ def main() -> int:
         os.environ.setdefault("AWR_CONFIG", f"{scratch}/config.json")
         try:
             run(report)
-        except SmokeError as error:
+        except (SmokeError, HubError) as error:
             report["error"] = str(error)
             print(f"smoke: {error}", file=sys.stderr)
         finally:

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.contract.emulated import Caller, eventually, started
 from tools.deploy import Deployment, deploy, remove
 from tools.stack import Account
 from tools.template import functions, of_type
@@ -26,20 +20,8 @@ PREFIX = "aws-research-wizard-dev"
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An emulator of its own on a free port of this machine."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = (tmp_path_factory.mktemp("emulator") / "log").open("wb")
-    own = {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "MINISTACK_HOST": "localhost"}
-    process = subprocess.Popen([Path(sys.executable).parent / "ministack"], env=os.environ | own, stdout=log, stderr=log)
-    try:
-        eventually(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/_ministack/health", timeout=2).status == 200)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(30)
-        log.close()
+    with started(tmp_path_factory.mktemp("emulator")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -53,23 +35,6 @@ def deployment(emulator: str, built: Path) -> Iterator[Deployment]:
 @pytest.fixture(scope="module")
 def outputs(deployment: Deployment) -> dict[str, str]:
     return deploy(deployment, {"AlarmTopicArn": "arn:aws:sns:us-east-1:000000000000:alarms"})
-
-
-def eventually(holds: Any, seconds: float = 30) -> None:
-    """Until it holds; whatever it raised last when it never does."""
-    until = time.monotonic() + seconds
-    while not _now(holds, give_up=time.monotonic() > until):
-        assert time.monotonic() <= until + 1, "it never came to hold"
-        time.sleep(0.2)
-
-
-def _now(holds: Any, give_up: bool) -> bool:
-    try:
-        return bool(holds())
-    except (OSError, AssertionError):
-        if give_up:
-            raise
-        return False
 
 
 def test_everything_in_the_template_is_made(deployment: Deployment, outputs: dict[str, str], template: dict[str, Any]) -> None:
@@ -86,14 +51,8 @@ def test_everything_in_the_template_is_made(deployment: Deployment, outputs: dic
 
 
 def test_the_first_administrator_reaches_the_api(deployment: Deployment, outputs: dict[str, str], emulator: str) -> None:
-    called = deployment.account.client("lambda").invoke(
-        FunctionName=outputs["BootstrapFunction"], Payload=json.dumps({"email": "ada@example.org"})
-    )
-    token = json.load(called["Payload"])["token"]
-    host = f"{outputs['RestAPIId']}.execute-api.localhost:{emulator.rpartition(':')[2]}"
-    asked = urllib.request.Request(f"{emulator}/api/whoami", headers={"Host": host, "Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(asked) as answer:
-        assert json.load(answer)["role"] == "admin"
+    caller = Caller.first_administrator(deployment.account.session, outputs, emulator)
+    assert caller.get("/whoami")["role"] == "admin"
 
 
 def test_a_fact_reaches_its_function_through_the_stream(deployment: Deployment, outputs: dict[str, str]) -> None:
