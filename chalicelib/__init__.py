@@ -6,4 +6,4 @@ through them again and again, for a quarter of a cold start; a function this sho
 
 import gc
 
-gc.set_threshold(50_000, 20, 50)
+gc.set_threshold(1000000, 20, 50)

@@ -1,7 +1,7 @@
 """Compile the hash-pinned requirement sets, and tell when one is stale.
 
-Each set names in its first line a fingerprint of what it was compiled from, so that `--check` needs no network: a set is stale when
-its inputs changed after it was compiled. No set names an index host.
+Each set names in its first line a fingerprint of what it was compiled from, so that `--check` needs no network: a set is
+stale when its inputs changed after it was compiled. No set names an index host.
 
     python -m tools.requirements            compile every set
     python -m tools.requirements --check    exit 1 and name the stale ones
