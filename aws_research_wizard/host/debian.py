@@ -17,10 +17,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aws_research_wizard.host import commands
+from aws_research_wizard.host import commands, files
 from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.steps import CommandFailed
 
+_STATUS = Path("/var/lib/dpkg/status")
+_OWN_PART = re.compile(rb"(?<![\w/.-])/usr/(?:lib|libexec|share)/[\w.+-]+")
+SCRIPT_BYTES = 200_000
 _INSTALL = re.compile(r"^Inst (\S+)", re.MULTILINE)
 _ONE_AT_A_TIME = threading.Lock()
 PATIENCE_SECONDS = 300.0
@@ -80,10 +83,10 @@ def _apt(words: Sequence[str], log: Path) -> None:
 
 
 def _unpack(cache: Path, packages: Sequence[str], log: Path) -> Tools:
-    missing = _missing(packages, log)
+    missing = _missing(cache, packages, log)
     if not missing:
         return Tools(detail="all on this system already")
-    place = cache / "debian" / hashlib.sha256(" ".join(sorted(missing)).encode()).hexdigest()[:20]
+    place = cache / "debian" / _name(missing)
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -92,8 +95,20 @@ def _unpack(cache: Path, packages: Sequence[str], log: Path) -> Tools:
     return _tools(place, len(missing))
 
 
-def _missing(packages: Sequence[str], log: Path) -> list[str]:
-    """Ask apt what it would install: the packages and those they depend on that the host lacks."""
+def _missing(cache: Path, packages: Sequence[str], log: Path) -> list[str]:
+    """Return the packages, and those they depend on, that the host lacks; apt is asked again when the host has changed."""
+    known = cache / "debian" / f"missing-{_name(packages)}.json"
+    state = _STATUS.stat().st_mtime_ns if _STATUS.exists() else 0
+    kept = files.read_json(known)
+    if kept and kept["state"] == state:
+        return [str(name) for name in kept["missing"]]
+    missing = _asked(packages, log)
+    files.write_json(known, {"state": state, "missing": missing}, files.PUBLIC)
+    return missing
+
+
+def _asked(packages: Sequence[str], log: Path) -> list[str]:
+    """Ask apt what it would install."""
     words = ["apt-get", "--simulate", "-o", "Debug::NoLocking=true", "install", "--no-install-recommends", "-y", *packages]
     return sorted(_INSTALL.findall(commands.run(words, log, _QUIET, timeout=120)))
 
@@ -105,7 +120,26 @@ def _fetch(place: Path, packages: Sequence[str], log: Path) -> None:
         commands.run(["sh", "-c", 'cd "$1" && shift && exec apt-get download -q "$@"', "sh", str(debs), *packages], log, _QUIET)
         for deb in sorted(debs.glob("*.deb")):
             commands.run(["dpkg", "-x", str(deb), str(tree)], log, _QUIET)
+        _point_at(place, tree)
         tree.replace(place)
+
+
+def _point_at(place: Path, tree: Path) -> None:
+    """Make scripts that look for their own parts below /usr look for them below `place`, where `tree` is about to be."""
+
+    def moved(found: re.Match[bytes]) -> bytes:
+        there = found.group().decode()
+        return f"{place}{there}".encode() if (tree / there.lstrip("/")).exists() else found.group()
+
+    for file in tree.rglob("*"):
+        if file.is_file() and not file.is_symlink() and file.stat().st_size < SCRIPT_BYTES:
+            text = file.read_bytes()
+            if text.startswith(b"#!"):
+                file.write_bytes(_OWN_PART.sub(moved, text))
+
+
+def _name(packages: Sequence[str]) -> str:
+    return hashlib.sha256(" ".join(sorted(packages)).encode()).hexdigest()[:20]
 
 
 def _tools(place: Path, count: int) -> Tools:

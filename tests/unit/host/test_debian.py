@@ -18,7 +18,8 @@ case "$*" in
 esac
 """
 DPKG = """#!/bin/sh
-mkdir -p "$3/usr/bin" "$3/usr/lib/$(uname -m)-linux-gnu" && touch "$3/usr/bin/$(basename "$2" .deb)"
+mkdir -p "$3/usr/bin" "$3/usr/lib/$(uname -m)-linux-gnu" "$3/usr/lib/samtools"
+printf '#!/bin/sh\nDIR=/usr/lib/samtools/bin; . /usr/lib/other/x\n' > "$3/usr/bin/$(basename "$2" .deb)"
 """
 
 
@@ -41,9 +42,11 @@ def test_laptop_gets_missing_packages_beside_its_system_once(programs: Path, mac
     assert tools.detail == "2 packages unpacked beside this system"
     assert (Path(tools.path[0]) / "samtools").exists()
     assert tools.libraries[0].endswith("-linux-gnu")
+    place = Path(tools.path[0]).parents[1]
+    assert (place / "usr/bin/samtools").read_text() == f"#!/bin/sh\nDIR={place}/usr/lib/samtools/bin; . /usr/lib/other/x\n"
     assert debian.provide(cached, ["samtools"], tmp_path / "log") == tools
     calls = (programs / "calls").read_text()
-    assert calls.count("download") == 1
+    assert (calls.count("download"), calls.count("--simulate")) == (1, 1), "apt is asked once while the host stays as it is"
     assert " install -y" not in calls.replace("--simulate", "")
 
 
