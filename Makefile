@@ -47,6 +47,7 @@ check: setup ## lint, types, arrows, stale files
 	python -m tools.locks all --check
 	python -m tools.openapi --check
 	python -m tools.client_models --check
+	python -m tools.command_pages --check
 	cfn-lint --version >/dev/null
 	bash -n chalicelib/labs/boot.sh .ci/run
 
@@ -71,6 +72,7 @@ locks: setup ## solve every pack's kernels again
 generate: setup ## everything that is generated and checked in
 	python -m tools.openapi
 	python -m tools.client_models
+	python -m tools.command_pages
 
 fmt: setup ## format and mend what can be mended
 	ruff check --fix .
