@@ -25,7 +25,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "vendor")]
 
 import app as _table_of_contents  # noqa: E402, F401 - registers every route
 from chalicelib.runtime import errors  # noqa: E402
-from chalicelib.runtime.http import OPERATIONS, WRITES, Operation  # noqa: E402
+from chalicelib.runtime.calls import Operation  # noqa: E402
+from chalicelib.runtime.http import OPERATIONS, WRITES  # noqa: E402
 from chalicelib.runtime.shapes import Problem, model_of  # noqa: E402
 from tools.api_pages import html_page, markdown_page  # noqa: E402
 

@@ -6,25 +6,22 @@ Money is Decimal; a price that is not known is None, never zero.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.runtime.errors import Forbidden
 
 
-@dataclass(frozen=True)
-class Price:
+class Price(NamedTuple):
     amount: Decimal
     currency: str
     as_of: date
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(NamedTuple):
     team: str
     labs: int
     limit: int

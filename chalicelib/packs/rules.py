@@ -5,8 +5,8 @@ and `why` says for each value which pack it came from.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from chalicelib.runtime.errors import BadInput, near_miss
 
@@ -41,8 +41,7 @@ class Language(StrEnum):
     JULIA = "julia"
 
 
-@dataclass(frozen=True)
-class Resources:
+class Resources(NamedTuple):
     """What one kernel needs to be comfortable: a hint for people and for the choice of a machine, not a limit."""
 
     cpus: int = 1
@@ -50,8 +49,7 @@ class Resources:
     gpus: int = 0
 
 
-@dataclass(frozen=True)
-class Kernel:
+class Kernel(NamedTuple):
     """One environment. `pack` is the pack whose folder holds the lock: the last in the line to say anything about it."""
 
     key: str
@@ -77,8 +75,7 @@ class Kernel:
         return tuple(sorted({*self.packages, *self.widgets}, key=str.lower))
 
 
-@dataclass(frozen=True)
-class Example:
+class Example(NamedTuple):
     """A notebook that teaches. `expect` is the line its last cell prints when all went well."""
 
     file: str
@@ -87,8 +84,7 @@ class Example:
     expect: str
 
 
-@dataclass(frozen=True)
-class Dataset:
+class Dataset(NamedTuple):
     name: str
     registry: str
     title: str
@@ -99,8 +95,7 @@ class Dataset:
     licence: str
 
 
-@dataclass(frozen=True)
-class Instances:
+class Instances(NamedTuple):
     """Instance types, each list in the order to try them."""
 
     team: Mapping[TeamSize, tuple[str, ...]]
@@ -112,8 +107,7 @@ class Instances:
         return tuple(dict.fromkeys(name for one in lists for name in one))
 
 
-@dataclass(frozen=True)
-class Thresholds:
+class Thresholds(NamedTuple):
     """Below all of these at once, a running kernel counts as idle."""
 
     cpu_percent: float
@@ -121,24 +115,21 @@ class Thresholds:
     network_kb_per_second: float
 
 
-@dataclass(frozen=True)
-class Idle:
+class Idle(NamedTuple):
     """`auto_shutdown`: minutes without anybody at work before a lab is stopped."""
 
     auto_shutdown: int
     thresholds: Thresholds
 
 
-@dataclass(frozen=True)
-class PackSummary:
+class PackSummary(NamedTuple):
     name: str
     title: str
     purpose: str
     kernels: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Pack:
+class Pack(NamedTuple):
     name: str
     title: str
     purpose: str

@@ -11,9 +11,9 @@ lab role     lead: change and operate it, and choose its people · member: open 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from chalicelib.runtime.errors import Unprocessable
 
@@ -63,8 +63,7 @@ OF_A_LAB = {
 }
 
 
-@dataclass(frozen=True)
-class Principal:
+class Principal(NamedTuple):
     """Whoever sent a request: a person, as their token allows."""
 
     email: str
@@ -83,8 +82,7 @@ class Principal:
         return self.teams[0] if self.teams else "default"
 
 
-@dataclass(frozen=True)
-class Person:
+class Person(NamedTuple):
     email: str
     role: Role
     teams: tuple[str, ...]
@@ -92,8 +90,7 @@ class Person:
     added_by: str
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     token_id: str
     email: str
     label: str
@@ -102,8 +99,7 @@ class Token:
     expires_at: datetime
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     allowed: bool
     reason: str
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
@@ -23,15 +22,14 @@ KEPT = timedelta(days=400)
 _sequence = count(secrets.randbelow(0x8000))  # facts of one moment keep the order in which they were recorded
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(NamedTuple):
     name: str
     subject: str  # a lab's id or a person's e-mail address
     data: dict[str, Any]
     at: datetime
     by: str
     correlation_id: str
-    id: str = field(default="", compare=False)  # given when stored
+    id: str = ""  # given when stored
 
 
 class FactItem(Item):

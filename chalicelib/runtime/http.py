@@ -11,17 +11,17 @@ import functools
 import hashlib
 import json
 import time
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from chalice.app import Blueprint, Response
-from chalice.app import Request as ChaliceRequest
 
-from chalicelib.runtime import clock, settings
+from chalicelib.runtime import settings
+from chalicelib.runtime.calls import Call as Call
+from chalicelib.runtime.calls import Operation, P, correlation_of
+from chalicelib.runtime.calls import Reply as Reply
+from chalicelib.runtime.calls import Request as Request
 from chalicelib.runtime.errors import (
     AppError,
     BadInput,
@@ -29,7 +29,6 @@ from chalicelib.runtime.errors import (
     Forbidden,
     RequestReplayed,
     TooLarge,
-    Unauthenticated,
     Unprocessable,
     UnsupportedMedia,
     near_miss,
@@ -38,106 +37,29 @@ from chalicelib.runtime.log import logger
 from chalicelib.runtime.shapes import model_of
 
 if TYPE_CHECKING:
+    from typing import Required, TypedDict, Unpack
+
     from pydantic import BaseModel, ValidationError
 
     from chalicelib.runtime.requests import RequestKey
 
+    class Said(TypedDict, total=False):
+        """What a route says of itself; see `Door.route`."""
+
+        summary: Required[str]
+        body: type[BaseModel] | None
+        query: type[BaseModel] | None
+        reply: type[BaseModel] | None
+        status: int | None
+        scope: str
+        errors: tuple[type[AppError], ...]
+        replay: Replay | None
+        media: str
+
+
 MAX_BODY = 64 * 1024
 COMMON = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-
-
-class Caller(Protocol):
-    """What the door must know about whoever was authenticated."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def scopes(self) -> frozenset[str]: ...
-
-
-P = TypeVar("P")  # a Caller, or None behind an open door
-
-
-@dataclass(frozen=True)
-class Request:
-    """One HTTP request as an authenticator sees it."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]  # names in lower case
-    query: Mapping[str, str] = field(default_factory=dict)
-    path_params: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    context: Mapping[str, Any] = field(default_factory=dict)
-    lambda_context: Any = None
-    at: datetime = field(default_factory=clock.now)
-
-    def header(self, name: str) -> str:
-        return self.headers.get(name.lower(), "")
-
-    def bearer(self) -> str:
-        kind, _, token = self.header("authorization").partition(" ")
-        if kind.lower() != "bearer" or not token.strip():
-            raise Unauthenticated("a token is needed: Authorization: Bearer …", hint="aws-research-wizard login")
-        return token.strip()
-
-    @classmethod
-    def of(cls, request: ChaliceRequest) -> Request:
-        return cls(
-            method=request.method,
-            path=request.path,
-            headers={name.lower(): value for name, value in dict(request.headers).items()},
-            query={name: request.query_params[name] for name in request.query_params or ()},
-            path_params={name: unquote(value) for name, value in (request.uri_params or {}).items()},
-            body=request.raw_body or b"",
-            context=request.context,
-            lambda_context=request.lambda_context,
-        )
-
-
-@dataclass(frozen=True)
-class Call(Generic[P]):
-    """A request that passed the door. `body` and `query` are instances of the models the route named."""
-
-    principal: P
-    body: Any
-    query: Any
-    path: Mapping[str, str]
-    request_key: RequestKey | None
-    correlation_id: str
-    now: datetime
-    raw_headers: Mapping[str, str]
-    request: Request
-
-
-@dataclass(frozen=True)
-class Reply:
-    model: BaseModel | None = None
-    location: str | None = None
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    text: str | None = None  # for what is not a model: a page, a document
-
-
-@dataclass(frozen=True)
-class Operation:
-    method: str
-    path: str
-    name: str
-    tag: str
-    summary: str
-    description: str
-    body: type[BaseModel] | None
-    query: type[BaseModel] | None
-    reply: type[BaseModel] | None
-    status: int
-    scope: str
-    security: str
-    errors: tuple[type[AppError], ...]
-    media: str
-
-
 OPERATIONS: list[Operation] = []
 
 Handler = Callable[[Call[Any]], "BaseModel | Reply | None"]
@@ -198,11 +120,20 @@ class Door(Generic[P]):
 
         return register
 
-    get = functools.partialmethod(route, "GET")
-    post = functools.partialmethod(route, "POST")
-    put = functools.partialmethod(route, "PUT")
-    patch = functools.partialmethod(route, "PATCH")
-    delete = functools.partialmethod(route, "DELETE")
+    def get(self, path: str, **said: Unpack[Said]) -> Callable[[Handler], Handler]:
+        return self.route("GET", path, **said)
+
+    def post(self, path: str, **said: Unpack[Said]) -> Callable[[Handler], Handler]:
+        return self.route("POST", path, **said)
+
+    def put(self, path: str, **said: Unpack[Said]) -> Callable[[Handler], Handler]:
+        return self.route("PUT", path, **said)
+
+    def patch(self, path: str, **said: Unpack[Said]) -> Callable[[Handler], Handler]:
+        return self.route("PATCH", path, **said)
+
+    def delete(self, path: str, **said: Unpack[Said]) -> Callable[[Handler], Handler]:
+        return self.route("DELETE", path, **said)
 
     def _answer(self, operation: Operation, handler: Handler, replay: Replay | None, request: Request) -> Response:
         began, correlation_id = time.perf_counter(), correlation_of(request)
@@ -295,14 +226,6 @@ def problem(error: AppError, correlation_id: str) -> Response:
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return Response(json.dumps(body), headers, error.status)
-
-
-def correlation_of(request: Request) -> str:
-    """The caller's X-Correlation-Id when it is a plain word, else the gateway's request id."""
-    given = request.header("x-correlation-id")
-    if 0 < len(given) <= 64 and given.isascii() and given.replace("-", "").isalnum():
-        return given
-    return str(request.context.get("requestId") or uuid.uuid4().hex)
 
 
 def _body(model: type[BaseModel] | None, request: Request) -> Any:

@@ -10,8 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from chalicelib.runtime.errors import BadInput
 
@@ -20,8 +19,7 @@ T = TypeVar("T")
 R = TypeVar("R", covariant=True)
 
 
-@dataclass(frozen=True)
-class Page(Generic[T]):
+class Page(NamedTuple, Generic[T]):
     items: tuple[T, ...]
     cursor: str | None = None
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
@@ -20,8 +19,7 @@ from chalicelib.runtime.store import Item, Write, bind, fetch, save
 KEPT = timedelta(hours=24)
 
 
-@dataclass(frozen=True)
-class RequestKey:
+class RequestKey(NamedTuple):
     principal: str
     key: str
     fingerprint: str  # of method, path and body

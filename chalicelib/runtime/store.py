@@ -13,9 +13,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.connection import Connection
@@ -101,8 +100,7 @@ def fetch(model: type[M], pk: str, sk: str, consistent: bool = False) -> M | Non
         return None
 
 
-@dataclass(frozen=True)
-class Write:
+class Write(NamedTuple):
     apply: Callable[[TransactWrite], None]
     refused: AppError | None = None
 
