@@ -15,10 +15,13 @@ import gzip
 import json
 import os
 import shutil
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -185,5 +188,15 @@ class Machine:
             processes.end(left, 1.0)
 
     def forget(self) -> None:
-        """Remove the machine's folder; shared file systems are elsewhere and stay."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Put the machine's folder away at once and remove it behind our back (it holds tens of thousands of links).
+
+        Shared file systems are elsewhere and stay.
+        """
+        away = self.around.home.root / "tmp" / f"gone-{self.instance_id}-{time.time_ns()}"
+        away.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.replace(away)
+        except FileNotFoundError:
+            return
+        remove = partial(subprocess.run, ["rm", "-rf", str(away)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        threading.Thread(target=remove, name="remove", daemon=True).start()
