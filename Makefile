@@ -57,11 +57,11 @@ smoke: setup ## the main job end to end, without a person; writes build/smoke.js
 bench: setup ## the figures, each beside a peer in one run; writes build/bench.json
 	python -m bench
 
-package: setup ## the CloudFormation package in build/package
-	python -m tools.package --stage $(STAGE) --out build/package
+package: setup ## the CloudFormation package in build/package-STAGE
+	python -m tools.package --stage $(STAGE) --out build/package-$(STAGE)
 
 deploy: setup ## the package of STAGE to the AWS account of your credentials
-	python -m tools.deploy --stage $(STAGE)
+	python -m tools.deploy --stage $(STAGE) $(PARAMETERS)
 
 requirements: setup ## compile the hash-pinned requirement sets again
 	python -m tools.requirements

@@ -31,7 +31,8 @@ def configure(machine: Machine, orders: Orders) -> None:
     hub_dir = machine.state / "hub"
     for folder in (hub_dir, machine.run / "servers", machine.logs / "servers", machine.etc):
         folder.mkdir(parents=True, exist_ok=True)
-    hub_dir.chmod(0o700)
+    for private in (hub_dir, machine.logs):
+        private.chmod(0o700)
     for name in ("proxy_token", "agent_token"):
         _secret(hub_dir / name)
     values = _values(machine, orders)
@@ -97,6 +98,7 @@ def _values(machine: Machine, orders: Orders) -> dict[str, str]:
             "JUPYTER_PATH": str(machine.jupyter / "share/jupyter"),
             "JUPYTER_PREFER_ENV_PATH": "0",
         },
+        "public_url": f"https://{orders.host}/" if orders.host else "",
         "templates": str(_templates(machine)),
     }
     plain = {

@@ -109,7 +109,7 @@ async def _serve(machine: Machine) -> None:
     )
     handlers.websocket_connect = functools.partial(handlers.websocket_connect, max_message_size=MOST_MESSAGE)
     hub = f"http://127.0.0.1:{machine.ports.hub_api}"
-    options: dict[str, Any] = {"default_target": hub, "error_target": f"{hub}/hub/error"}
+    options: dict[str, Any] = {"default_target": hub, "error_target": f"{hub}/hub/error", "x_forward": False}
     proxy = PythonProxy({**options, "auth_token": (machine.state / "hub/proxy_token").read_text()})
     people = Application([(r"/(.*)", Through, {"proxy": proxy})], websocket_max_message_size=MOST_MESSAGE)
     HTTPServer(people, max_body_size=MOST_BYTES).listen(machine.ports.hub, "127.0.0.1")

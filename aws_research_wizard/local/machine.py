@@ -198,5 +198,5 @@ class Machine:
             self.folder.replace(away)
         except FileNotFoundError:
             return
-        remove = partial(subprocess.run, ["rm", "-rf", str(away)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        remove = partial(subprocess.run, ["rm", "-rf", str(away)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
         threading.Thread(target=remove, name="remove", daemon=True).start()

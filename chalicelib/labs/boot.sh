@@ -96,6 +96,6 @@ fi
 names=$(compgen -e | grep -E '^(AWR_|AWS_|PYTHONPATH$)')
 systemctl reset-failed wizard.service 2>/dev/null || true
 # shellcheck disable=SC2046  # one option a name
-exec systemd-run --unit=wizard --collect --property=Restart=on-failure --property=RestartSec=5 \
+exec systemd-run --unit=wizard --collect --setenv=HOME=/root --property=Restart=on-failure --property=RestartSec=5 \
   --property=RestartPreventExitStatus=3 --property=KillMode=process --property=TimeoutStopSec=60 --property=LimitNOFILE=65536 \
   $(printf -- '--setenv=%s ' $names) "$python" -P -m aws_research_wizard.host boot

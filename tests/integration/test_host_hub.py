@@ -247,6 +247,23 @@ def test_lab_goes_on_while_the_control_plane_is_away(box: Box, visit: Visit) -> 
     assert eventually(lambda: len(world.of("heartbeat")) > seen + 2)
 
 
+def test_boot_that_is_killed_takes_nobodys_server_with_it(box: Box, visit: Visit) -> None:
+    browser = signed_in(visit, box)
+    browser.start(LEAD)
+    kernel = browser.kernel(KERNEL)
+    browser.run(kernel, "x = 41")
+    before = pids(box, "jupyterhub-singleuser")
+    assert box.process
+    box.process.kill()
+    box.process.wait()
+    assert eventually(lambda: not pids(box, "aws_research_wizard.host") and not pids(box, "-m jupyterhub -f")), "its parts end"
+    told = len(box.world.of("ready"))
+    box.start()
+    assert eventually(lambda: len(box.world.of("ready")) > told)
+    assert browser.run(kernel, "print(x + 1)").strip() == "42"
+    assert pids(box, "jupyterhub-singleuser") == before
+
+
 def test_machine_stops_clean_and_starts_again_with_everything_there(box: Box, visit: Visit) -> None:
     browser, world = signed_in(visit, box), box.world
     browser.start(LEAD)
@@ -260,7 +277,7 @@ def test_machine_stops_clean_and_starts_again_with_everything_there(box: Box, vi
     ]
     world.away = True
     box.start()
-    assert eventually(lambda: len(world.of("ready")) == 2, 60), "a hub that starts without its control plane"
+    assert eventually(lambda: len(world.of("ready")) == 3, 60), "a hub that starts without its control plane"
     again = visit(box)
     assert again.login(world.ticket(LEAD, "lead")).status_code == 302
     world.away = False

@@ -86,7 +86,7 @@ def test_supervisor_keeps_proxy_hub_and_agent(machine: Machine) -> None:
 
 def test_domain_adds_an_https_front(machine: Machine) -> None:
     orders = {"access": {"mode": "domain", "host": "base-k3x9.labs.example.org"}}
-    configured(machine, **orders)
+    assert configured(machine, **orders).JupyterHub.public_url == "https://base-k3x9.labs.example.org/"
     assert "[program:caddy]" in (machine.etc / "supervisord.conf").read_text()
     assert re.search(r"^base-k3x9\.labs\.example\.org \{$", (machine.etc / "Caddyfile").read_text(), re.MULTILINE)
     assert hub.address(machine, Orders.parse(order_sheet(**orders))) == "https://base-k3x9.labs.example.org"

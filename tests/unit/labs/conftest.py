@@ -13,7 +13,7 @@ from chalice.app import Chalice
 
 from chalicelib.labs import reconcile, store
 from chalicelib.labs.rules import Lab, Phase
-from chalicelib.runtime import aws
+from chalicelib.runtime import aws, clock
 from chalicelib.runtime.errors import AppError
 from tests.conftest import ACCOUNT, NOW, STAGE_ENV
 from tests.fakes.account import Account, Fault
@@ -39,7 +39,7 @@ class Stage:
     stories: Stories
     tables: Callable[[str], list[dict[str, Any]]]
     people: dict[str, str]
-    now: datetime = NOW
+    now: datetime = field(default_factory=clock.now)  # the API's own clock stamps what it records
     tokens: dict[str, str] = field(default_factory=dict)
     claimed: dict[str, str] = field(default_factory=dict)
     claim_key: str = ""
