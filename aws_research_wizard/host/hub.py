@@ -22,8 +22,12 @@ from aws_research_wizard.host.machine import MARKER, Machine
 from aws_research_wizard.host.orders import Orders
 from aws_research_wizard.host.steps import CommandFailed
 
-NO_NATIVE_KERNEL = "--KernelSpecManager.ensure_native_kernel=False"
-"""Only the pack's kernels are offered, not JupyterLab's own Python."""
+SERVER = {
+    "KernelSpecManager": {"ensure_native_kernel": False},  # only the pack's kernels are offered, not JupyterLab's own Python
+    "LanguageServerManager": {"autodetect": False},  # looking for them takes a second of every start
+    "LabApp": {"news_url": None, "check_for_updates_class": "jupyterlab.NeverCheckForUpdate", "extension_manager": "readonly"},
+}
+"""Settings of everybody's server: what is installed is the lab's matter, so nobody is asked to update it."""
 
 
 def configure(machine: Machine, orders: Orders) -> None:
@@ -39,6 +43,7 @@ def configure(machine: Machine, orders: Orders) -> None:
     front = _render("supervisord-caddy.conf.template", values) if orders.host else ""
     files.write(machine.etc / "jupyterhub_config.py", _render("jupyterhub_config.py.template", values))
     files.write(machine.etc / "supervisord.conf", _render("supervisord.conf.template", {**values, "front": front}))
+    files.write_json(machine.etc / "jupyter/jupyter_server_config.json", SERVER, files.PUBLIC)
     if orders.host:
         files.write(machine.etc / "Caddyfile", _render("Caddyfile.template", values))
 
@@ -92,9 +97,10 @@ def _values(machine: Machine, orders: Orders) -> dict[str, str]:
         "runtime": str(machine.run / "servers"),
         "accounts": not machine.local,
         "singleuser": str(machine.hub_env / "bin/jupyterhub-singleuser"),
-        "arguments": [NO_NATIVE_KERNEL, *(["--allow-root"] if machine.local else [])],
+        "arguments": ["--allow-root"] if machine.local else [],
         "environment": {
             MARKER: machine.instance_id,
+            "JUPYTER_CONFIG_PATH": str(machine.etc / "jupyter"),
             "JUPYTER_PATH": str(machine.jupyter / "share/jupyter"),
             "JUPYTER_PREFER_ENV_PATH": "0",
         },

@@ -66,7 +66,7 @@ def test_lead_may_not_reach_into_servers(machine: Machine) -> None:
 def test_no_secret_stands_in_a_configuration(machine: Machine) -> None:
     config = configured(machine)
     secrets = [config.ConfigurableHTTPProxy.auth_token, config.JupyterHub.services[0]["api_token"]]
-    for file in machine.etc.iterdir():
+    for file in (file for file in machine.etc.rglob("*") if file.is_file()):
         assert not [secret for secret in secrets if secret in file.read_text()]
     for name in ("proxy_token", "agent_token"):
         assert (machine.state / "hub" / name).stat().st_mode & 0o777 == 0o600
