@@ -102,6 +102,17 @@ def test_machine_becomes_a_lab_and_runs_a_cell(box: Box, visit: Visit) -> None:
     assert any(name.endswith(".ipynb") for name in names)
 
 
+def test_link_leads_a_browser_to_jupyterlab(box: Box, visit: Visit) -> None:
+    browser = visit(box)
+    seen = browser.http.get("/hub/login", params={"ticket": box.world.ticket(LEAD, "lead")}, follow_redirects=True)
+    assert (seen.status_code, seen.url.path) == (200, f"/user/{LEAD}/lab")
+    assert "<title>JupyterLab</title>" in seen.text
+    assert not [one for one in (seen, *seen.history[1:]) if "ticket=" in str(one.url)], "a used ticket goes no further"
+    assert browser.http.get(f"/user/{LEAD}/lab/api/settings").status_code == 200
+    with browser.http.stream("GET", f"/hub/api/users/{LEAD}/server/progress") as progress:
+        assert "100" in next(progress.iter_lines())
+
+
 def test_heartbeat_tells_of_servers_and_kernels(box: Box) -> None:
     beat = box.world.wait("heartbeat", 20, lambda body: any(server["kernels"] for server in body["servers"]))
     [server] = beat["servers"]
