@@ -14,11 +14,18 @@ app = group("Your access tokens: create, list, revoke.")
 HEADS = ("ID", "LABEL", "SCOPES", "MADE", "EXPIRES")
 
 
-@command(app, "create", "tokens create --label laptop --days 30", "tokens create --label ci --scope labs:read --scope packs:read")
+@command(
+    app,
+    "create",
+    "tokens create --label laptop --days 30",
+    "tokens create --for ada@example.org",
+    "tokens create --label ci --scope labs:read --scope packs:read",
+)
 @click.option("--label", default="", help="What it is for, to recognise it later.")
 @click.option("--scope", "scopes", multiple=True, help="What it may do, several times; by default all you may do.")
 @click.option("--days", type=click.IntRange(1, 365), default=90, show_default=True, metavar="N", help="How long it is valid.")
-def create(label: str, scopes: tuple[str, ...], days: int, output: Format) -> None:
+@click.option("--for", "person", default="", metavar="EMAIL", help="Another person's token (for administrators).")
+def create(person: str, label: str, scopes: tuple[str, ...], days: int, output: Format) -> None:
     """A new token. It is shown once; only its hash is kept."""
     wish: TokenRequest = {"label": label, "expires_in_days": days}
     if scopes:
@@ -26,7 +33,7 @@ def create(label: str, scopes: tuple[str, ...], days: int, output: Format) -> No
     from aws_research_wizard.client.errors import WizardError
 
     with connect() as calls:
-        token = labs.ask(lambda: calls.create_token(wish), "make a token")
+        token = labs.ask(lambda: calls.create_token(wish, person=person), "make a token")
     if token["token"] is None:  # the first answer was lost on the way, and a secret is told once
         again = f"{PROGRAM} tokens revoke {token['token_id']}, then make another"
         raise WizardError(f"token {token['token_id']} was made, but its secret got lost on the way", again)

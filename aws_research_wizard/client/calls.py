@@ -52,9 +52,10 @@ class Calls:
         """My tokens, without their secrets."""
         return self._pages("/tokens")
 
-    def create_token(self, request: shapes.TokenRequest, key: str = "") -> shapes.TokenMade:
-        """A new token; its secret is in this answer and never again."""
-        return self._send("POST", "/tokens", request, key=key)
+    def create_token(self, request: shapes.TokenRequest, key: str = "", person: str = "") -> shapes.TokenMade:
+        """A new token, for an admin also another person's; its secret is in this answer and never again."""
+        whose = f"?email={_part(person)}" if person else ""
+        return self._send("POST", f"/tokens{whose}", request, key=key)
 
     def revoke_token(self, token_id: str) -> None:
         """The token stops working."""

@@ -544,7 +544,7 @@ class WhoseQuery(BaseModel):
     )
     email: Annotated[str | None, Field(title="Email")] = None
     """
-    Another person's tokens (admins only)
+    Whose: another person's (admins only)
     """
 
 

@@ -377,7 +377,7 @@ class Whoami(TypedDict):
 class WhoseQuery(TypedDict):
     email: NotRequired[str | None]
     """
-    Another person's tokens (admins only)
+    Whose: another person's (admins only)
     """
 
 

@@ -44,6 +44,7 @@ def list_tokens(call: Call[Principal]) -> TokenList:
 @door.post(
     "/tokens",
     summary="Make a token",
+    query=WhoseQuery,
     body=TokenRequest,
     reply=TokenMade,
     status=201,
@@ -51,9 +52,11 @@ def list_tokens(call: Call[Principal]) -> TokenList:
     errors=(LimitReached,),
 )
 def create_token(call: Call[Principal]) -> Reply:
-    """Its secret is in this answer and nowhere else. It may do no more than the token that asks for it."""
+    """Its secret is in this answer and nowhere else. It may do no more than the token that asks for it.
+
+    An admin may make one for another person, who gets it from them."""
     asked: TokenRequest = call.body
-    person = service.person(call.principal.email)
+    person = service.person(_whose(call))
     scopes = rules.granted(tuple(asked.scopes) if asked.scopes is not None else None, person.role, call.principal.scopes)
     lifetime = timedelta(days=asked.expires_in_days)
     secret, token, writes = service.mint(

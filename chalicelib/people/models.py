@@ -92,4 +92,4 @@ class PersonList(Told):
 
 
 class WhoseQuery(Asked):
-    email: str | None = Field(default=None, description="Another person's tokens (admins only)")
+    email: str | None = Field(default=None, description="Whose: another person's (admins only)")

@@ -354,7 +354,9 @@ def test_a_token_is_shown_once_and_alone_on_stdout(arw: Arw) -> None:
 
 
 def test_a_token_whose_secret_was_lost_on_the_way_is_named(arw: Arw, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aws_research_wizard.client.calls.Calls.create_token", lambda *_: {"token_id": "tok-9", "token": None})
+    monkeypatch.setattr(
+        "aws_research_wizard.client.calls.Calls.create_token", lambda *_, **__: {"token_id": "tok-9", "token": None}
+    )
     ended = arw("tokens create")
     assert (ended.code, "tokens revoke tok-9" in ended.err) == (1, True)
 

@@ -212,3 +212,12 @@ def test_two_changes_of_one_person_cannot_both_win(admin: Gateway, now: datetime
     service.put_person("race@uni.edu", Role.LEAD, ("a",), now, ADMIN, "c")
     with pytest.raises(Conflict, match="changed by another request"):
         commit(store.put_person(service.person("race@uni.edu"), stale))
+
+
+def test_only_an_admin_makes_a_token_for_another_and_it_is_that_persons(admin: Gateway) -> None:
+    bob = added(admin, "bob@uni.edu")
+    assert bob.post(f"/tokens?email={ADMIN}", {}).status == 403
+    made = admin.post("/tokens?email=bob@uni.edu", {"label": "from the admin"})
+    assert made.status == 201
+    assert admin.as_(made.json["token"]).get("/whoami").json["email"] == "bob@uni.edu"
+    assert admin.post("/tokens?email=nobody@uni.edu", {}).status == 404
