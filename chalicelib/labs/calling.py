@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from chalicelib.kernels import service as kernels
-from chalicelib.labs import naming, store, sts
+from chalicelib.labs import naming, store, sts, work
 from chalicelib.labs.machines import Expect, Heartbeat, Machine, Member
 from chalicelib.labs.provisioning import fact, host_name
 from chalicelib.labs.rules import Lab, Phase, Step
@@ -146,10 +146,10 @@ def heartbeat(machine: Machine, beat: Heartbeat) -> dict[str, Any]:
     """Keep what the machine says of itself; answer with its orders."""
     commit(store.beat(machine, beat))
     lab, _, people = store.whole(machine.lab_id)
-    return orders(lab, people)
+    return orders(lab, people, work.open_work(lab))
 
 
-def orders(lab: Lab, people: Sequence[Member]) -> dict[str, Any]:
+def orders(lab: Lab, people: Sequence[Member], todo: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """What the machine shall be now."""
     known = settings.current()
     plans = kernels.plan(packs.resolve(lab.domain))
@@ -166,4 +166,5 @@ def orders(lab: Lab, people: Sequence[Member]) -> dict[str, Any]:
         "access": {"mode": known.access_mode, "host": host_name(lab.id) if known.access_mode == "domain" else None},
         "storage": {"file_system_id": lab.file_system_id or None},
         "heartbeat_seconds": BEAT_SECONDS.get(known.access_mode, 30),
+        "work": list(todo),
     }

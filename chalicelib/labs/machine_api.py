@@ -6,9 +6,18 @@ from dataclasses import dataclass
 
 from chalice.app import Blueprint
 
-from chalicelib.labs import calling
+from chalicelib.labs import calling, work
 from chalicelib.labs.machines import Heartbeat, Machine
-from chalicelib.labs.models import Claimed, ClaimRequest, FailedReport, HeartbeatReport, Orders, ReadyReport, StepReport
+from chalicelib.labs.models import (
+    Claimed,
+    ClaimRequest,
+    FailedReport,
+    HeartbeatReport,
+    Orders,
+    ReadyReport,
+    StepReport,
+    WorkReport,
+)
 from chalicelib.labs.rules import Step
 from chalicelib.runtime.errors import Conflict, NotFound, Unauthenticated, Unavailable
 from chalicelib.runtime.http import Call, Door, Request
@@ -84,3 +93,16 @@ def report_heartbeat(call: Call[Calling]) -> Orders:
         last_activity=last,
     )
     return Orders.model_validate(calling.heartbeat(call.principal.machine, beat))
+
+
+@door.post(
+    "/machine/work/{work_id}",
+    summary="How a piece of work goes that was ordered",
+    body=WorkReport,
+    status=204,
+    errors=(NotFound,),
+)
+def report_work(call: Call[Calling]) -> None:
+    """Say done or failed until it is heard. 404: it is not wanted any more, forget it."""
+    said: WorkReport = call.body
+    work.reported(call.principal.machine, call.path["work_id"], said.state, said.report, said.cause, call.now)

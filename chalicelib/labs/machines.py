@@ -3,9 +3,11 @@
 Unknown is a third value: a machine without a heartbeat is neither busy nor idle.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class Expect(StrEnum):
@@ -63,3 +65,32 @@ class Member:
     email: str
     role: str
     added_at: datetime
+
+
+class WorkState(StrEnum):
+    ORDERED = "ordered"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something a lab's machine does on order, for a workflow that waits: answer `token` with the `report` once it is done."""
+
+    id: str
+    kind: str
+    order: Mapping[str, Any]
+    token: str
+    asked_at: datetime
+    generation: int = 0
+    lab_id: str = ""
+    state: WorkState = WorkState.ORDERED
+    report: Mapping[str, Any] = field(default_factory=dict)
+    cause: str = ""
+    error: str = ""
+    heard_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.state in (WorkState.ORDERED, WorkState.RUNNING)

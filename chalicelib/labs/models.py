@@ -310,6 +310,7 @@ class Orders(Told):
     access: dict[str, str | None]
     storage: dict[str, str | None]
     heartbeat_seconds: int
+    work: list[dict[str, Any]] = Field(description="What to do, oldest first: id, kind and order of each piece")
 
 
 class Claimed(Told):
@@ -341,6 +342,12 @@ class FailedReport(Asked):
     step: str = Field(max_length=80)
     cause: str = Field(max_length=500)
     log_tail: list[str] = Field(default_factory=list, max_length=100)
+
+
+class WorkReport(Asked):
+    state: Literal["running", "done", "failed"]
+    report: dict[str, Any] = Field(default_factory=dict, description="What came of it; its fields depend on the kind of work")
+    cause: str = Field(default="", max_length=2000, description="Why it failed")
 
 
 class HeartbeatReport(Asked):

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from botocore.exceptions import ClientError
 
-from chalicelib.labs import ec2, rules, store, teardown
+from chalicelib.labs import ec2, rules, store, teardown, work
 from chalicelib.labs.power import FILES_KEPT, LOST, answer
 from chalicelib.labs.provisioning import fact, patience, point_name
 from chalicelib.labs.rules import MOVING, WORKFLOWS, Command, Execution, Lab, MachineGone, Phase, Remedy
@@ -147,8 +147,10 @@ def check(lab: Lab, now: datetime) -> None:
     state = seen.state if seen else "terminated"
     if state in ("shutting-down", "terminated"):
         teardown.lose(lab, LOST, FILES_KEPT, now)
+        work.end_all(lab, LOST)
     elif state == "stopped":
         _stopped_outside(lab, now)
+        work.end_all(lab, STOPPED_OUTSIDE)
     elif lab.deadline is None or lab.deadline <= now:
         commit(store.change(lab, replace(lab, deadline=now + patience().check), store.moved_on(lab)))
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from chalicelib.labs import access, logs, naming, rules, store
+from chalicelib.labs import access, logs, naming, rules, store, work
 from chalicelib.labs.provisioning import fact, patience
 from chalicelib.labs.rules import WORKFLOWS, Command, Lab, Phase
 from chalicelib.labs.wishes import Wish
@@ -173,6 +173,8 @@ def _commanded(
     if lab.moving:
         overtaken = settings.current().execution_arn(WORKFLOWS[lab.phase], lab.execution)
         workflows.stop(overtaken, f"{word} was asked by {asking.who.email}")
+    elif lab.phase is Phase.READY:
+        work.end_all(lab, work.away(after).message)
     workflows.start(WORKFLOWS[after.phase], after.id, after.generation, after.correlation_id)
     return after
 
@@ -197,6 +199,7 @@ def scale_lab(lab_id: str, wish: Wish, asking: Asking) -> Lab:
     )
     commit(*remembered(asking.request_key, {"lab_id": lab.id}), store.change(lab, after), told)
     if restart:
+        work.end_all(lab, work.away(after).message)
         workflows.start(WORKFLOWS[after.phase], after.id, after.generation, after.correlation_id)
     return after
 

@@ -6,7 +6,7 @@ Keeps true: the next version can read what this one wrote; a new lab's item stay
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
@@ -69,6 +69,10 @@ def as_kernels() -> Shape[tuple[KernelName, ...]]:
 
 def as_receipt() -> Shape[Receipt]:
     return Shape(_receipt_rows, _receipt)
+
+
+def as_object() -> Shape[Mapping[str, Any]]:
+    return Shape(dict, dict)
 
 
 def as_heartbeat() -> Shape[Heartbeat]:
@@ -190,6 +194,20 @@ class WaitItem(Item):
     generation = NumberAttribute()
 
 
+class WorkItem(Item):
+    kind = UnicodeAttribute()
+    order = as_object()
+    state = UnicodeAttribute()
+    token = UnicodeAttribute()
+    generation = NumberAttribute()
+    asked_at = Moment()
+    report = as_object()
+    cause = UnicodeAttribute(null=True)
+    error = UnicodeAttribute(null=True)
+    heard_at = Moment(null=True)
+    expires = NumberAttribute(null=True)
+
+
 class Anything(Item):
     """An item of a lab's partition as the model its sort key names."""
 
@@ -200,5 +218,5 @@ class Anything(Item):
         return model.from_raw_data(data)
 
 
-for _model in (Row, Anything, LabItem, MachineItem, MemberItem, JournalItem, WaitItem):
+for _model in (Row, Anything, LabItem, MachineItem, MemberItem, JournalItem, WaitItem, WorkItem):
     bind(_model, LABS)

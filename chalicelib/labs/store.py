@@ -5,6 +5,7 @@
                MEMBER#<email>             somebody who may work in it      by_person
                JOURNAL#<nnn>#<kind>…      a part of AWS it has, or had
                WAIT                       the task token that its machine or EC2 will answer
+               WORK#<id>                  what its machine was ordered to do, and what it reported
 
 Keeps true: every change names the phase and generation it was decided on, so of two racing ones only the first wins.
 """
@@ -21,9 +22,9 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.labs import rules
 from chalicelib.labs.journal import Entry, Kind, State
-from chalicelib.labs.machines import Expect, Heartbeat, Machine, Member, Waiting
+from chalicelib.labs.machines import Expect, Heartbeat, Machine, Member, Waiting, Work, WorkState
 from chalicelib.labs.rules import Lab, Phase
-from chalicelib.labs.shapes import LABS, Anything, JournalItem, LabItem, MachineItem, MemberItem, Row, WaitItem
+from chalicelib.labs.shapes import LABS, Anything, JournalItem, LabItem, MachineItem, MemberItem, Row, WaitItem, WorkItem
 from chalicelib.runtime import store
 from chalicelib.runtime.errors import AppError, Conflict, NotFound, Superseded
 from chalicelib.runtime.pages import Page, decode, encode
@@ -112,6 +113,15 @@ def machine(lab_id: str, consistent: bool = False) -> Machine | None:
 def waiting(lab_id: str) -> Waiting | None:
     item = store.fetch(WaitItem, pk(lab_id), "WAIT", consistent=True)
     return Waiting(item.token, Expect(item.expect), int(item.generation)) if item else None
+
+
+def work(lab_id: str, work_id: str) -> Work | None:
+    item = store.fetch(WorkItem, pk(lab_id), f"WORK#{work_id}", consistent=True)
+    return _work(item) if item else None
+
+
+def works(lab_id: str) -> list[Work]:
+    return [_work(item) for item in WorkItem.query(pk(lab_id), WorkItem.sk.startswith("WORK#"), consistent_read=True)]
 
 
 def member(lab_id: str, email: str) -> Member | None:
@@ -246,8 +256,27 @@ def wait(lab: Lab, what: Waiting) -> tuple[Write, ...]:
     return holds(lab), store.save(WaitItem(pk(lab.id), "WAIT", token=what.token, expect=what.expect, generation=what.generation))
 
 
+def leave_work(lab: Lab, what: Work, known: Work | None, refused: AppError) -> tuple[Write, ...]:
+    """Work for the machine of a lab that holds; work it has already only gets another token, while it is open."""
+    item = WorkItem(pk(lab.id), f"WORK#{what.id}")
+    if known:
+        return holds(lab), store.update(item, [WorkItem.token.set(what.token)], WorkItem.state.is_in(*OPEN), refused)
+    item.kind, item.order, item.state, item.token = what.kind, what.order, what.state, what.token
+    item.generation, item.asked_at, item.report = what.generation, what.asked_at, what.report
+    item.expires = int((what.asked_at + rules.REMEMBERED).timestamp())
+    return holds(lab), store.save(item, WorkItem.pk.does_not_exist(), refused)
+
+
+def note_work(what: Work, refused: AppError) -> Write:
+    """What became of work that is open."""
+    values = {"state": what.state, "report": what.report, "cause": what.cause, "error": what.error, "heard_at": what.heard_at}
+    actions = [getattr(WorkItem, name).set(value) for name, value in values.items() if value]
+    return store.update(WorkItem(pk(what.lab_id), f"WORK#{what.id}"), actions, WorkItem.state.is_in(*OPEN), refused)
+
+
 # ---- items ↔ values ------------------------------------------------------------------------------------------------------
 
+OPEN = (WorkState.ORDERED, WorkState.RUNNING)
 _INTEGERS = ("users", "shared_storage_gb", "generation", "members", "notebooks")
 _FIELDS = tuple(field.name for field in fields(Lab) if field.name != "id")
 _BLANK: dict[str, Any] = {field.name: "" if field.default is MISSING else field.default for field in fields(Lab)}
@@ -296,6 +325,23 @@ def _machine(item: MachineItem) -> Machine:
 
 def _member(item: MemberItem) -> Member:
     return Member(item.lab_id, item.person, item.role, item.added_at)
+
+
+def _work(item: WorkItem) -> Work:
+    return Work(
+        id=item.sk.removeprefix("WORK#"),
+        kind=item.kind,
+        order=item.order,
+        token=item.token,
+        asked_at=item.asked_at,
+        generation=int(item.generation),
+        lab_id=item.pk.removeprefix("LAB#"),
+        state=WorkState(item.state),
+        report=item.report or {},
+        cause=item.cause or "",
+        error=item.error or "",
+        heard_at=item.heard_at,
+    )
 
 
 def forget_parts(lab_id: str) -> None:

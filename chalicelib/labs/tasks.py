@@ -11,8 +11,8 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib.labs import power, provisioning, rules, teardown
-from chalicelib.labs.machines import Expect
+from chalicelib.labs import power, provisioning, rules, teardown, work
+from chalicelib.labs.machines import Expect, Work
 from chalicelib.runtime import clock
 from chalicelib.runtime.entries import task
 
@@ -111,3 +111,11 @@ def remove_resources(event: Event, _context: Any) -> None:
 @task(clients=("ec2", "efs", "iam"))
 def close_lab(event: Event, _context: Any) -> None:
     teardown.close_lab(event["lab_id"], event["generation"], clock.now())
+
+
+@bp.lambda_function(name="assign_work")
+@task(clients=("stepfunctions",))
+def assign_work(event: Event, _context: Any) -> None:
+    """Its event is {"lab_id", "work_id", "kind", "order", "token"}."""
+    what = Work(event["work_id"], event["kind"], event["order"], event["token"], clock.now())
+    work.assign(event["lab_id"], what)

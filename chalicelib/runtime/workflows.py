@@ -12,16 +12,20 @@ GONE = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")  # somebody answered
 
 def start(name: str, lab_id: str, generation: int, correlation_id: str) -> str:
     """Start `name` for one generation of a lab (once, however often it is asked for); returns the execution's ARN."""
-    execution = f"{lab_id}-{generation}"
     work = {"lab_id": lab_id, "generation": generation, "correlation_id": correlation_id}
+    return begin(name, f"{lab_id}-{generation}", work)
+
+
+def begin(name: str, run: str, work: dict[str, Any]) -> str:
+    """Start the run of this name (at most 80 characters) once, however often it is asked for; returns the execution's ARN."""
     _call(
         "start_execution",
         ("ExecutionAlreadyExists",),
         stateMachineArn=settings.current().state_machine_arn(name),
-        name=execution,
+        name=run,
         input=json.dumps(work),
     )
-    return settings.current().execution_arn(name, execution)
+    return settings.current().execution_arn(name, run)
 
 
 def stop(arn: str, cause: str) -> None:
@@ -36,6 +40,11 @@ def succeed(token: str, output: dict[str, Any]) -> bool:
 def fail(token: str, error: str, cause: str) -> bool:
     """Fail a waiting task; False when nobody waits for it any more. Step Functions keeps 256 and 32768 characters."""
     return _call("send_task_failure", GONE, taskToken=token, error=error[:256], cause=cause[:32768])
+
+
+def beat(token: str) -> bool:
+    """Say that a waiting task goes on; False when nobody waits for it any more."""
+    return _call("send_task_heartbeat", GONE, taskToken=token)
 
 
 def _call(verb: str, fine: tuple[str, ...], **arguments: Any) -> bool:

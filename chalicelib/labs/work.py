@@ -1,0 +1,128 @@
+"""What has a lab's machine been ordered to do, and how does the workflow that ordered it hear how it went?
+
+A workflow's task `assign_work` leaves a piece of work with the lab; the machine is told of it in the answer to its heartbeat, and
+reports until it is heard. Nothing is lost, in whatever order they speak: an assignment leaves its token first and looks for a
+report then, a report is kept first and answers the token then, so that at least one of the two sees the other.
+
+Keeps true: only a READY lab has open work; a lab that leaves READY fails it (MachineAway); a finished report is never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from chalicelib.labs import store
+from chalicelib.labs.machines import Machine, Work, WorkState
+from chalicelib.labs.rules import Lab, Phase
+from chalicelib.runtime import workflows
+from chalicelib.runtime.errors import AppError, Conflict, NotFound, Superseded
+from chalicelib.runtime.log import logger
+from chalicelib.runtime.store import commit
+
+AWAY = "MachineAway"
+FAILED = "WorkFailed"
+
+
+# ---- the workflow's side -------------------------------------------------------------------------------------------------
+
+
+def assign(lab_id: str, work: Work) -> None:
+    """Leave the work and its token with the lab; answer at once what is known already, or can never be done."""
+    try:
+        _leave(store.load(lab_id, consistent=True), work)
+    except (Superseded, NotFound) as error:
+        workflows.fail(work.token, AWAY, error.message)
+    except AppError as error:
+        workflows.fail(work.token, "Retryable", error.message)
+    except Exception as error:  # whoever waits must be answered, whatever happened
+        logger().exception("work could not be assigned")
+        workflows.fail(work.token, "Retryable", str(error))
+
+
+def _leave(lab: Lab, work: Work) -> None:
+    known = store.work(lab.id, work.id)
+    if known and not known.open:
+        return _answer(replace(known, token=work.token))
+    if lab.phase is not Phase.READY:
+        raise away(lab)
+    if known and known.generation != lab.generation:
+        raise Superseded(f"lab {lab.id} was started anew since this was ordered")
+    try:
+        commit(*store.leave_work(lab, replace(work, generation=lab.generation), known, Conflict("it was reported meanwhile")))
+    except Conflict:
+        return _leave(store.load(lab.id, consistent=True), work)
+    return None
+
+
+def away(lab: Lab) -> Superseded:
+    return Superseded(f"lab {lab.id} is {lab.phase}: its machine is not there to do it")
+
+
+def end_all(lab: Lab, why: str) -> None:
+    """The lab left READY: nothing open will be done any more, and whoever waits for it is told."""
+    for work in store.works(lab.id):
+        if work.open:
+            _end(lab.id, work, WorkState.FAILED, cause=why, error=AWAY)
+
+
+# ---- the machine's side --------------------------------------------------------------------------------------------------
+
+
+def open_work(lab: Lab) -> list[dict[str, Any]]:
+    """What the machine has to do, oldest first."""
+    if lab.phase is not Phase.READY:
+        return []
+    todo = [work for work in store.works(lab.id) if work.open and work.generation == lab.generation]
+    return [{"id": one.id, "kind": one.kind, "order": dict(one.order)} for one in sorted(todo, key=lambda one: one.asked_at)]
+
+
+def reported(machine: Machine, work_id: str, state: str, report: Mapping[str, Any], cause: str, now: datetime) -> None:
+    """Keep what the machine says of a piece of work, and tell whoever waits. NotFound: it is not wanted (any more)."""
+    work = store.work(machine.lab_id, work_id)
+    if work is None or work.error == AWAY:
+        raise _unwanted(work_id)
+    if not work.open:
+        return _answer(work)
+    lab = store.load(machine.lab_id, consistent=True)
+    if lab.phase is not Phase.READY or lab.generation != work.generation:
+        _end(lab.id, work, WorkState.FAILED, cause=away(lab).message, error=AWAY)
+        raise _unwanted(work_id)
+    if state == "running":
+        return _goes_on(work, report, now)
+    said = WorkState(state)
+    _end(lab.id, work, said, report, cause or "the machine gave no reason", FAILED if said is WorkState.FAILED else "")
+    return None
+
+
+def _goes_on(work: Work, report: Mapping[str, Any], now: datetime) -> None:
+    running = replace(work, state=WorkState.RUNNING, report=report, heard_at=now)
+    commit(store.note_work(running, _unwanted(work.id)))
+    workflows.beat(work.token)
+
+
+def _end(
+    lab_id: str, work: Work, state: WorkState, report: Mapping[str, Any] | None = None, cause: str = "", error: str = ""
+) -> None:
+    """Close a piece of work once, whoever comes first; then answer by the token that is left with it now."""
+    closed = replace(work, state=state, report=report or {}, cause=cause if error else "", error=error)
+    try:
+        commit(store.note_work(closed, NotFound("it is closed")))
+    except NotFound:
+        logger().info("work was closed by another", work_id=work.id)
+    known = store.work(lab_id, work.id)
+    if known:
+        _answer(known)
+
+
+def _answer(work: Work) -> None:
+    if work.state is WorkState.DONE:
+        workflows.succeed(work.token, dict(work.report))
+    elif work.state is WorkState.FAILED:
+        workflows.fail(work.token, work.error or FAILED, work.cause)
+
+
+def _unwanted(work_id: str) -> NotFound:
+    return NotFound(f"there is no work '{work_id[:60]}' to do", "forget it")
