@@ -41,8 +41,8 @@ def authenticate(request: Request) -> Calling:
     return Calling(calling.machine_of(request.bearer()))
 
 
-anyone: Door[Calling] = Door(bp, "machine")
-door: Door[Calling] = Door(bp, "machine", authenticate, security="machine")
+anyone: Door[Calling] = Door(bp, "machine", name="machine")
+door: Door[Calling] = Door(bp, "machine", authenticate, security="machine", name="machine")
 
 
 @anyone.post(

@@ -14,7 +14,7 @@ bp = Blueprint(__name__)
 
 
 @bp.lambda_function(name="bootstrap_admin")
-@task
+@task(door="operator")
 def bootstrap_admin(event: dict[str, Any], context: Any) -> dict[str, str]:
     """{"email"[, "team"]} → {"email", "token", "token_id"}; for an admin who exists a new token is minted."""
     email = rules.checked_email(str(event.get("email", "")))

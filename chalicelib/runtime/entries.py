@@ -19,6 +19,7 @@ from typing import Any, overload
 
 from chalicelib.runtime import aws, metrics, settings
 from chalicelib.runtime.log import logger
+from chalicelib.runtime.origin import Origin, coming_from
 
 Event = dict[str, Any]
 Task = Callable[[Event, Any], Any]
@@ -28,8 +29,8 @@ Heard = Callable[[Event], Any]
 @overload
 def task(handler: Task) -> Task: ...
 @overload
-def task(*, clients: tuple[str, ...] = ()) -> Callable[[Task], Task]: ...
-def task(handler: Task | None = None, *, clients: tuple[str, ...] = ()) -> Task | Callable[[Task], Task]:
+def task(*, clients: tuple[str, ...] = (), door: str = "workflow") -> Callable[[Task], Task]: ...
+def task(handler: Task | None = None, *, clients: tuple[str, ...] = (), door: str = "workflow") -> Task | Callable[[Task], Task]:
     """A plain function (event, context): a state machine's task, a stream's consumer, an operator's tool."""
 
     def decorate(handler: Task) -> Task:
@@ -37,7 +38,7 @@ def task(handler: Task | None = None, *, clients: tuple[str, ...] = ()) -> Task 
         def entry(event: Event, context: Any) -> Any:
             if event.get("warm"):
                 return _warm(clients)
-            with _around(handler.__name__, event, context):
+            with _around(handler.__name__, event, context, door):
                 return handler(event, context)
 
         return entry
@@ -48,8 +49,8 @@ def task(handler: Task | None = None, *, clients: tuple[str, ...] = ()) -> Task 
 @overload
 def reaction(handler: Heard) -> Callable[[Any], Any]: ...
 @overload
-def reaction(*, clients: tuple[str, ...] = ()) -> Callable[[Heard], Callable[[Any], Any]]: ...
-def reaction(handler: Heard | None = None, *, clients: tuple[str, ...] = ()) -> Any:
+def reaction(*, clients: tuple[str, ...] = (), door: str = "reaction") -> Callable[[Heard], Callable[[Any], Any]]: ...
+def reaction(handler: Heard | None = None, *, clients: tuple[str, ...] = (), door: str = "reaction") -> Any:
     """A function of one EventBridge event: a reaction to something that happened."""
 
     def decorate(handler: Heard) -> Callable[[Any], Any]:
@@ -58,7 +59,7 @@ def reaction(handler: Heard | None = None, *, clients: tuple[str, ...] = ()) -> 
             event: Event = received if isinstance(received, dict) else received.to_dict()
             if (event.get("detail") or {}).get("warm"):
                 return _warm(clients)
-            with _around(handler.__name__, event.get("detail") or {}, getattr(received, "context", None)):
+            with _around(handler.__name__, event.get("detail") or {}, getattr(received, "context", None), door):
                 return handler(event)
 
         return entry
@@ -66,7 +67,14 @@ def reaction(handler: Heard | None = None, *, clients: tuple[str, ...] = ()) -> 
     return decorate(handler) if handler else decorate
 
 
-schedule = reaction  # a timer's event looks the same
+@overload
+def schedule(handler: Heard) -> Callable[[Any], Any]: ...
+@overload
+def schedule(*, clients: tuple[str, ...] = ()) -> Callable[[Heard], Callable[[Any], Any]]: ...
+def schedule(handler: Heard | None = None, *, clients: tuple[str, ...] = ()) -> Any:
+    """A function of a timer's event, which looks like any other."""
+    decorate = reaction(clients=clients, door="schedule")
+    return decorate(handler) if handler else decorate
 
 
 def _warm(clients: tuple[str, ...]) -> Event:
@@ -79,13 +87,15 @@ def _warm(clients: tuple[str, ...]) -> Event:
 
 
 @contextmanager
-def _around(name: str, work: Event, context: Any) -> Iterator[None]:
+def _around(name: str, work: Event, context: Any, door: str) -> Iterator[None]:
     """Log with correlation and lab id, count success or failure, and trace when this invocation is sampled."""
     settings.seen(context)
     log, began = logger(), time.perf_counter()
     log.thread_safe_clear_keys()
     known = {"correlation_id": work.get("correlation_id", ""), "lab_id": work.get("lab_id", ""), "function": name}
-    with log.append_context_keys(**{key: value for key, value in known.items() if value}), _traced(name):
+    came_from = Origin(door, function=name, request=str(getattr(context, "aws_request_id", "")))
+    context_keys = {key: value for key, value in known.items() if value}
+    with coming_from(came_from), log.append_context_keys(**context_keys), _traced(name):
         outcome = "Failed"
         try:
             yield

@@ -52,6 +52,9 @@ def entry_of(image: dict[str, Any]) -> dict[str, Any]:
         "at": text["at"],
         "by": text["by"],
         "correlation_id": text["correlation_id"],
+        "changes": json.loads(text.get("changes", "{}")),
+        "origin": json.loads(text.get("origin", "{}")),
+        "on_behalf_of": text.get("on_behalf_of", ""),
     }
     return {
         "Source": SOURCE,

@@ -34,6 +34,7 @@ from chalicelib.runtime.errors import (
     near_miss,
 )
 from chalicelib.runtime.log import logger
+from chalicelib.runtime.origin import MOST, Origin, coming_from
 from chalicelib.runtime.shapes import model_of
 
 if TYPE_CHECKING:
@@ -67,12 +68,18 @@ Replay = Callable[[Call[Any], dict[str, Any]], "BaseModel | Reply | None"]
 
 
 class Door(Generic[P]):
-    """The routes of one slice. `authenticate` turns a request into a caller; None leaves the routes open to all."""
+    """The routes of one slice. `authenticate` turns a request into a caller; None leaves the routes open to all.
+    `name` is what a fact says of the door its cause came in by."""
 
     def __init__(
-        self, bp: Blueprint, tag: str, authenticate: Callable[[Request], P] | None = None, security: str = "person"
+        self,
+        bp: Blueprint,
+        tag: str,
+        authenticate: Callable[[Request], P] | None = None,
+        security: str = "person",
+        name: str = "api",
     ) -> None:
-        self.bp, self.tag, self.authenticate = bp, tag, authenticate
+        self.bp, self.tag, self.authenticate, self.name = bp, tag, authenticate, name
         self.security = security if authenticate else ""
 
     def route(
@@ -166,7 +173,8 @@ class Door(Generic[P]):
             raw_headers=request.headers,
             request=request,
         )
-        return _sent(operation, _once(handler, replay, call), correlation_id)
+        with coming_from(_origin(self.name, request, principal)):
+            return _sent(operation, _once(handler, replay, call), correlation_id)
 
     def _principal(self, operation: Operation, request: Request) -> Any:
         if self.authenticate is None:
@@ -179,6 +187,13 @@ class Door(Generic[P]):
                 code="missing_scope",
             )
         return principal
+
+
+def _origin(door: str, request: Request, principal: Any) -> Origin:
+    """Whence a request came, as the gateway saw it; what a caller's headers say of that is not believed."""
+    identity = request.context.get("identity") or {}
+    agent = "".join(letter for letter in request.header("user-agent")[:MOST] if letter.isprintable())
+    return Origin(door, str(identity.get("sourceIp") or ""), agent, str(getattr(principal, "token_id", "")))
 
 
 def _once(handler: Handler, replay: Replay | None, call: Call[Any]) -> BaseModel | Reply | dict[str, Any] | None:
