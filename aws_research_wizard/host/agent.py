@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from aws_research_wizard.host import identity, kernels, load, people, processes, shipping
+from aws_research_wizard.host import identity, kernels, load, people, piece, processes, shipping
 from aws_research_wizard.host import orders as wanted
 from aws_research_wizard.host.control_plane import Away, ControlPlane, Refused
 from aws_research_wizard.host.hub_api import HubApi, HubAway
@@ -20,6 +20,7 @@ from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.orders import Orders
 from aws_research_wizard.host.steps import CommandFailed
 from aws_research_wizard.host.usage import MEASURE_SECONDS, Usage
+from aws_research_wizard.host.work import Desk
 
 MOST_SECONDS = 60.0
 """The slowest rhythm while nobody answers: short enough that a returning control plane soon knows of us."""
@@ -31,7 +32,9 @@ def main(machine: Machine) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=shipping.ship, args=(machine, stop), name="shipping", daemon=True).start()
-    Agent(machine).run(stop)
+    agent = Agent(machine)
+    threading.Thread(target=agent.desk.run, args=(stop,), name="work", daemon=True).start()
+    agent.run(stop)
     return 0
 
 
@@ -44,6 +47,7 @@ class Agent:
         self.boot_id = os.environ.get("AWR_BOOT_ID", "")
         self.hub = hub or HubApi(machine)
         self.door = door or ControlPlane(machine.api_url, machine.execute_api)
+        self.desk = Desk(machine.state, self.door, piece.do)
         load.begin()
         self.usage = Usage(machine.storage, machine.state, every=10 if machine.local else MEASURE_SECONDS)
 
@@ -95,6 +99,7 @@ class Agent:
         if before is None or dict(before.raw) != dict(orders.raw):
             wanted.save(self.machine.state, orders)
         people.change(self.machine.state, lambda now: people.follow(now, orders.people, time.time()))
+        self.desk.follow(orders.raw.get("work") or ())
         if before is not None and before.kernels != orders.kernels:
             self._install(orders)
 

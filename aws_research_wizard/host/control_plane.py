@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPException
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 Result = TypeVar("Result")
 
@@ -59,6 +59,10 @@ class ControlPlane:
     def heartbeat(self, pulse: Mapping[str, Any]) -> dict[str, Any]:
         """Tell how the machine is; return its orders."""
         return self._post("heartbeat", pulse)
+
+    def work(self, work_id: str, state: str, report: Mapping[str, Any], cause: str) -> None:
+        """Tell how a piece of ordered work goes: running, done or failed."""
+        self._post(f"work/{quote(work_id, safe='')}", {"state": state, "report": dict(report), "cause": cause[:500]})
 
     def _post(self, verb: str, body: Mapping[str, Any]) -> dict[str, Any]:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}

@@ -183,7 +183,9 @@ def _handler(world: World) -> type[BaseHTTPRequestHandler]:
             if self.headers.get("X-Amz-Target", "").startswith("Logs_20140328."):
                 self._log(self.headers["X-Amz-Target"].split(".")[1], json.loads(raw))
                 return
-            status, body = world.answer(self.path.rsplit("/", 1)[1], json.loads(raw), self.headers)
+            verb, *rest = self.path.partition("/machine/")[2].split("/")
+            said = json.loads(raw)
+            status, body = world.answer(verb, {**said, "id": rest[0]} if rest else said, self.headers)
             self._send(status, b"" if body is None else json.dumps(body).encode())
 
         def _log(self, action: str, body: dict[str, Any]) -> None:
