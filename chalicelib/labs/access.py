@@ -99,7 +99,8 @@ def add_member(who: Principal, lab_id: str, email: str, role: str, now: datetime
         raise Conflict(f"{email} owns this lab", "the owner needs no other role")
     member = Member(lab.id, email, role, now)
     there = Conflict(f"{email} is in this lab already", f"aws-research-wizard jupyter users role {lab.id} {email} ROLE")
-    told = fact("LabUserAdded", lab, now, by=who.email, request=request, email=email, role=role)
+    changes = {_role_of(email): (None, str(role))}
+    told = fact("LabUserAdded", lab, now, by=who.email, request=request, changes=changes, email=email, role=role)
     commit(*also, store.add_member(member, there), store.count_member(lab, 1, settings.current().max_users_per_lab), told)
     return member
 
@@ -110,8 +111,9 @@ def change_role(who: Principal, lab_id: str, email: str, role: str, now: datetim
     if member is None:
         raise _absent(lab, email)
     changed = Member(lab.id, email, role, member.added_at)
-    told = fact("LabUserRoleChanged", lab, now, by=who.email, request=request, email=email, role=role)
-    commit(*also, store.change_member(changed, _absent(lab, email)), told)
+    changes = {_role_of(email): (str(member.role), str(role))} if role != member.role else {}
+    told = fact("LabUserRoleChanged", lab, now, by=who.email, request=request, changes=changes, email=email, role=role)
+    commit(*also, store.change_member(member, role, _raced(lab, email)), told)
     return changed
 
 
@@ -120,9 +122,13 @@ def remove_member(who: Principal, lab_id: str, email: str, now: datetime, reques
     lab = _changeable(who, lab_id)
     if email == lab.owner:
         raise BadInput("the owner cannot be removed from their lab", "delete the lab instead")
-    told = fact("LabUserRemoved", lab, now, by=who.email, request=request, email=email)
+    member = store.member(lab.id, email)
+    if member is None:
+        raise _absent(lab, email)
+    changes = {_role_of(email): (str(member.role), None)}
+    told = fact("LabUserRemoved", lab, now, by=who.email, request=request, changes=changes, email=email)
     most = settings.current().max_users_per_lab
-    commit(*also, store.drop_member(lab.id, email, _absent(lab, email)), store.count_member(lab, -1, most), told)
+    commit(*also, store.drop_member(member, _raced(lab, email)), store.count_member(lab, -1, most), told)
 
 
 def members(who: Principal, lab_id: str, cursor: str | None, limit: int) -> tuple[Lab, Page[Member]]:
@@ -135,6 +141,15 @@ def _changeable(who: Principal, lab_id: str) -> Lab:
     if lab.phase in (Phase.DELETING, Phase.DELETED):
         raise Conflict(f"lab {lab.id} is {lab.phase}", advice(lab.phase))
     return lab
+
+
+def _role_of(email: str) -> str:
+    """What the audit log calls somebody's role in a lab."""
+    return f"member:{email}.role"
+
+
+def _raced(lab: Lab, email: str) -> Conflict:
+    return Conflict(f"{email}'s role in lab {lab.id} was changed by another request", "look at it again, then repeat the request")
 
 
 def _absent(lab: Lab, email: str) -> NotFound:

@@ -24,7 +24,7 @@ from chalicelib.labs.rules import Lab, Phase, Step
 from chalicelib.packs import service as packs
 from chalicelib.runtime import aws, settings, workflows
 from chalicelib.runtime.errors import Conflict, NotFound, Superseded, Unauthenticated
-from chalicelib.runtime.store import commit
+from chalicelib.runtime.store import Write, commit
 
 TOKEN = "awm_"  # noqa: S105 - a prefix, not a token
 KEPT_LINES = 30
@@ -92,7 +92,7 @@ def step(machine: Machine, word: str, state: str, seconds: float | None, detail:
     commit(fact("MachineStep", lab, now, by=by, step=word, state=state, seconds=seconds, detail=detail))
 
 
-def ready(machine: Machine, boot_id: str, address: str, steps: Sequence[Step]) -> None:
+def ready(machine: Machine, boot_id: str, address: str, steps: Sequence[Step], now: datetime) -> None:
     """People can work. Said twice it is heard once; a boot from before the last stop is not heard at all."""
     if boot_id == machine.past_boot:
         return
@@ -100,7 +100,10 @@ def ready(machine: Machine, boot_id: str, address: str, steps: Sequence[Step]) -
     if (machine.ready_boot, machine.address) != (boot_id, where):
         commit(store.booted(machine, boot_id, where))
     lab = store.load(machine.lab_id, consistent=True)
-    _note(lab, replace(lab, steps=tuple(steps), address=where if lab.phase is Phase.READY else lab.address))
+    after = replace(lab, steps=tuple(steps), address=where if lab.phase is Phase.READY else lab.address)
+    by = f"machine:{machine.instance_id}"
+    moved = after.address != lab.address
+    _note(lab, after, *([fact("LabAddressChanged", lab, now, by=by, before=lab, after=after, address=where)] if moved else []))
     waiting = store.waiting(machine.lab_id)
     if waiting and waiting.expect is Expect.READY and waiting.generation == machine.generation == lab.generation:
         workflows.succeed(waiting.token, {"expect": Expect.READY})
@@ -111,24 +114,26 @@ def failed(machine: Machine, word: str, cause: str, log_tail: Sequence[str], now
     lab = store.load(machine.lab_id, consistent=True)
     by, said = f"machine:{machine.instance_id}", f"{word}: {cause}"
     tail = tuple(line[:300] for line in log_tail[-KEPT_LINES:])
-    told = fact("MachineStep", lab, now, by=by, step=word, state="failed", detail=cause)
+    data: dict[str, Any] = {"step": word, "state": "failed", "detail": cause}
     if not lab.moving or machine.generation != lab.generation:
-        return commit(told)
+        return commit(fact("MachineStep", lab, now, by=by, **data))
     hint = f"its last lines: aws-research-wizard jupyter logs {lab.id}"
-    _note(lab, replace(lab, cause=said, cause_hint=hint, log_tail=tail))
-    commit(told)
+    after = replace(lab, cause=said, cause_hint=hint, log_tail=tail)
+    if not _note(lab, after, fact("MachineStep", lab, now, by=by, before=lab, after=after, **data)):
+        commit(fact("MachineStep", lab, now, by=by, **data))
     waiting = store.waiting(machine.lab_id)
     if waiting and waiting.expect is Expect.READY and waiting.generation == lab.generation:
         workflows.fail(waiting.token, "MachineFailed", said)
     return None
 
 
-def _note(lab: Lab, after: Lab) -> None:
-    """Keep what was said with the lab, unless the lab has moved on."""
+def _note(lab: Lab, after: Lab, *told: Write) -> bool:
+    """Keep what was said with the lab; False when the lab has moved on."""
     try:
-        commit(store.change(lab, after, store.moved_on(lab)))
+        commit(store.change(lab, after, store.moved_on(lab)), *told)
     except Superseded:
-        return
+        return False
+    return True
 
 
 def reached_at(lab_id: str, address: str) -> str:

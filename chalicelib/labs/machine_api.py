@@ -69,7 +69,7 @@ def report_step(call: Call[Calling]) -> None:
 def report_ready(call: Call[Calling]) -> None:
     said: ReadyReport = call.body
     steps = [Step(one.name, one.seconds) for one in said.steps]
-    calling.ready(call.principal.machine, said.boot_id, said.address, steps)
+    calling.ready(call.principal.machine, said.boot_id, said.address, steps, call.now)
 
 
 @door.post("/machine/failed", summary="This machine will not become ready", body=FailedReport, status=204)

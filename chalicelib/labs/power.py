@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 from chalicelib.labs import ec2, store
 from chalicelib.labs.machines import Expect, Machine, Waiting
@@ -102,7 +102,8 @@ def park_lab(lab_id: str, generation: int, now: datetime, error: str = "") -> No
     cause = (lab.cause or error) if lab.phase is not Phase.STOPPING else ""
     hint = lab.cause_hint or ("start it again, or scale it to another instance type" if cause else "")
     parked = replace(settle(lab, Command.PARK, now, patience()), cause=cause, cause_hint=hint, address="")
-    told = fact("LabStopped", lab, now, **({"cause": cause} if cause else {}))
+    data: dict[str, Any] = {"cause": cause} if cause else {}
+    told = fact("LabStopped", lab, now, before=lab, after=parked, **data)
     commit(store.change(lab, parked, store.moved_on(lab)), told)
 
 
@@ -157,6 +158,8 @@ def _start(lab: Lab, seen: ec2.Seen, now: datetime) -> None:
             commit(store.holds(lab), fact("LabCapacityFallback", lab, now, instance_type=wanted, next=following))
             continue
         if wanted != lab.instance_type:
-            commit(store.change(lab, replace(lab, instance_type=wanted), store.moved_on(lab)))
+            after = replace(lab, instance_type=wanted)
+            told = fact("MachineResized", lab, now, before=lab, after=after, instance_type=wanted)
+            commit(store.change(lab, after, store.moved_on(lab)), told)
         return
     raise NoCapacity(f"none of {', '.join(types)} can be had now ({said})", "try another instance type, or later")

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from chalicelib.kernels import service as kernels
 from chalicelib.labs import ec2, efs, iam, naming, rights, route53, store, userdata
 from chalicelib.labs.journal import Entry, Kind, State, machine_token
 from chalicelib.labs.making import Book, current
-from chalicelib.labs.rules import Command, Interrupted, KernelName, Lab, Patience, Phase, settle
+from chalicelib.labs.rules import Command, Interrupted, KernelName, Lab, Patience, Phase, audited, settle
 from chalicelib.packs import rules as pack_rules
 from chalicelib.packs import service as packs
 from chalicelib.runtime import settings
 from chalicelib.runtime.errors import Conflict, MachineFailed, NoCapacity, NotFound, PackBroken
-from chalicelib.runtime.facts import Fact, record
+from chalicelib.runtime.facts import NO_CHANGES, Changes, Fact, changed, record
 from chalicelib.runtime.store import Write, commit
 
 WIZARD = "aws-research-wizard"
@@ -25,9 +26,26 @@ HTTP, HTTPS = 80, 443
 NEXT = timedelta(microseconds=1)  # two facts of one moment keep their order
 
 
-def fact(name: str, lab: Lab, now: datetime, by: str = WIZARD, request: str = "", **data: object) -> Write:
-    """Something that happened to a lab, to be committed with the state it describes; `request` is a correlation id."""
-    return record(Fact(name, lab.id, data, now, by, request or lab.correlation_id))
+def fact(
+    name: str,
+    lab: Lab,
+    now: datetime,
+    by: str = WIZARD,
+    request: str = "",
+    *,
+    before: Lab | None = None,
+    after: Lab | None = None,
+    changes: Changes = NO_CHANGES,
+    **data: object,
+) -> Write:
+    """Something that happened to a lab, to be committed with the state it describes; `request` is a correlation id.
+
+    `before` and `after` are the lab around a change (no `before`: it was made); what of it is audited is told. What the wizard
+    does to a lab in motion it does for whoever set it in motion."""
+    told = changed(audited(before) if before else {}, audited(after)) if after else {}
+    behalf = lab.commander if by == WIZARD and lab.moving else ""
+    request = request or lab.correlation_id
+    return record(Fact(name, lab.id, data, now, by, request, changes={**told, **changes}, on_behalf_of=behalf))
 
 
 # ---- ResolveEnvironment --------------------------------------------------------------------------------------------------
@@ -46,7 +64,8 @@ def resolve_environment(lab_id: str, generation: int, now: datetime) -> None:
         raise PackBroken(error.message, error.hint) from error
     names = tuple(KernelName(plan.name, plan.display_name) for plan in plans)
     after = replace(lab, kernels=names, subnet_id=ec2.place(lab.id).subnet_id)
-    told = fact("EnvironmentResolved", lab, now, kernels=[name.name for name in names], subnet=after.subnet_id)
+    kernel_names = [name.name for name in names]
+    told = fact("EnvironmentResolved", lab, now, before=lab, after=after, kernels=kernel_names, subnet=after.subnet_id)
     commit(store.change(lab, after, store.moved_on(lab)), told)
 
 
@@ -86,8 +105,9 @@ def _file_system(book: Book, now: datetime) -> str:
     lab, token = book.lab, naming.file_system_token(settings.current().prefix, book.lab.id)
 
     def also(made: str) -> tuple[Write, ...]:
-        told = fact("StoragePrepared", lab, now, file_system_id=made)
-        return store.change(lab, replace(lab, file_system_id=made), store.moved_on(lab)), told
+        after = replace(lab, file_system_id=made)
+        told = fact("StoragePrepared", lab, now, before=lab, after=after, file_system_id=made)
+        return store.change(lab, after, store.moved_on(lab)), told
 
     entry = Entry(Kind.FILE_SYSTEM, token)
     return book.make(entry, lambda: efs.ensure_file_system(token, _tags(lab)), efs.remove_file_system, also)
@@ -159,7 +179,8 @@ def _launch(book: Book, entry: Entry, order: ec2.Order, now: datetime) -> None:
 
     def also(made: str) -> tuple[Write, ...]:
         after = replace(lab, instance_id=made, instance_type=order.instance_type)
-        told = fact("MachineLaunched", lab, now, instance_id=made, instance_type=order.instance_type)
+        data: dict[str, Any] = {"instance_id": made, "instance_type": order.instance_type}
+        told = fact("MachineLaunched", lab, now, before=lab, after=after, **data)
         known = _KnownAlready(f"{made} is noted")
         return store.change(lab, after, store.moved_on(lab)), store.new_machine(lab, made, known), told
 
@@ -196,7 +217,8 @@ def open_lab(lab_id: str, generation: int, now: datetime) -> None:
     point_name(lab)
     scaled = lab.phase is Phase.SCALING
     opened = replace(settle(lab, Command.OPEN, now, patience()), address=machine.address, ready_at=now, cause="", cause_hint="")
-    told = fact("LabReady", lab, now + NEXT, address=machine.address, instance_type=lab.instance_type)
+    data: dict[str, Any] = {"address": machine.address, "instance_type": lab.instance_type}
+    told = fact("LabReady", lab, now + NEXT, before=lab, after=opened, **data)
     also = (fact("LabScaled", lab, now, instance_type=lab.instance_type),) if scaled else ()
     commit(store.change(lab, opened, store.moved_on(lab)), *also, told)
 
@@ -228,4 +250,4 @@ def patience() -> Patience:
 
 def _tags(lab: Lab) -> dict[str, str]:
     known = settings.current()
-    return dict(naming.tags(known.prefix, known.stage, lab))
+    return dict(naming.tags(known.prefix, known.stage, lab, known.region))

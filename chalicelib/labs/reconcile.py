@@ -6,13 +6,13 @@ runs that no lab knows. Each verdict is pure (`rules.judge`); acting on it twice
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from botocore.exceptions import ClientError
 
-from chalicelib.labs import ec2, rules, store, teardown, work
+from chalicelib.labs import account, ec2, rules, store, teardown, work
 from chalicelib.labs.power import FILES_KEPT, LOST, answer
 from chalicelib.labs.provisioning import fact, patience, point_name
 from chalicelib.labs.rules import MOVING, WORKFLOWS, Command, Execution, Lab, MachineGone, Phase, Remedy
@@ -43,7 +43,7 @@ def sweep(now: datetime) -> Sweep:
     robbed = [lab.id for lab in store.many(dead.values()) if lab.phase is Phase.READY and lab.instance_id in dead]
     for lab_id in sorted({*store.ids_to_check(now), *robbed}):
         done.checked += _patiently(lab_id, lambda lab: check(lab, now))
-    done.orphans = _end_orphans(one for one in machines if one.alive)
+    done.orphans = account.end_machines(machines, now)
     return done
 
 
@@ -74,7 +74,8 @@ def mend(lab: Lab, now: datetime) -> None:
             workflows.start(name, lab.id, lab.generation, lab.correlation_id)
         case Remedy.RESUME | Remedy.UNDO:
             again = rules.interrupted(lab, verdict, now, patience())
-            commit(store.change(lab, again, store.moved_on(lab)))
+            told = fact("LabResumed", lab, now, before=lab, after=again, reason=verdict.reason)
+            commit(store.change(lab, again, store.moved_on(lab)), told)
             if verdict.stop:
                 workflows.stop(settings.current().execution_arn(name, lab.execution), verdict.reason)
             workflows.start(name, again.id, again.generation, again.correlation_id)
@@ -158,37 +159,5 @@ def check(lab: Lab, now: datetime) -> None:
 def _stopped_outside(lab: Lab, now: datetime) -> None:
     parked = rules.settle(lab, Command.PARK, now, patience())
     parked = replace(parked, cause=STOPPED_OUTSIDE, cause_hint="start it again; its files are kept", address="")
-    commit(store.change(lab, parked, store.moved_on(lab)), fact("LabStopped", lab, now, cause=STOPPED_OUTSIDE))
-
-
-# ---- machines without a lab ----------------------------------------------------------------------------------------------
-
-
-def _end_orphans(machines: Iterable[ec2.Seen]) -> int:
-    """End machines that their lab does not count as its own, now or in a launch under way. One whose lab is not known at all
-    is only reported: after the loss of a table, that would be every machine."""
-    alive = [one for one in machines if one.lab_id]
-    labs = {lab.id: lab for lab in store.many(one.lab_id for one in alive)}
-    for one in alive:
-        if one.lab_id not in labs:
-            logger().error("machine of an unknown lab", instance_id=one.id, lab_id=one.lab_id)
-    orphans = [one.id for one in alive if _is_orphan(one, labs.get(one.lab_id)) and _is_orphan(one, _fresh(one.lab_id))]
-    if orphans:
-        logger().warning("machines that no lab counts as its own are ended", instance_ids=orphans)
-    ec2.terminate(orphans)
-    return len(orphans)
-
-
-def _fresh(lab_id: str) -> Lab | None:
-    try:
-        return store.load(lab_id, consistent=True)
-    except NotFound:
-        return None
-
-
-def _is_orphan(machine: ec2.Seen, lab: Lab | None) -> bool:
-    if lab is None or lab.moving:
-        return False
-    if lab.phase in (Phase.DELETED, Phase.FAILED) and not (lab.phase is Phase.FAILED and lab.opened):
-        return True
-    return machine.id != lab.instance_id
+    told = fact("LabStopped", lab, now, before=lab, after=parked, cause=STOPPED_OUTSIDE)
+    commit(store.change(lab, parked, store.moved_on(lab)), told)

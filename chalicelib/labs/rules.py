@@ -14,6 +14,25 @@ from chalicelib.labs.journal import Receipt
 from chalicelib.runtime.errors import Conflict, TaskError
 
 REMEMBERED = timedelta(days=30)
+AUDITED = (  # no commit changes one of these without a fact that says from what to what
+    "name",
+    "domain",
+    "phase",
+    "owner",
+    "team",
+    "users",
+    "instance_type",
+    "shared_storage_gb",
+    "generation",
+    "address",
+    "instance_id",
+    "file_system_id",
+    "subnet_id",
+    "cause",
+    "examples",
+    "reserved",
+    "keep_data",
+)
 
 
 class Interrupted(TaskError):  # noqa: N818 - the name a state machine catches
@@ -170,6 +189,7 @@ class Lab:
     steps: tuple[Step, ...] = ()
     kernels: tuple[KernelName, ...] = ()
     receipt: Receipt | None = None
+    asked_by: str = ""  # who gave the last command, when it was not the owner
 
     @property
     def moving(self) -> bool:
@@ -179,6 +199,11 @@ class Lab:
     def opened(self) -> bool:
         """Has anybody been able to work in it? From then on its files are somebody's work."""
         return self.ready_at is not None
+
+    @property
+    def commander(self) -> str:
+        """For whom a workflow that moves it now acts."""
+        return self.asked_by or self.owner
 
     @property
     def execution(self) -> str:
@@ -194,6 +219,15 @@ class Patience:
     stop: timedelta = timedelta(minutes=20)
     teardown: timedelta = timedelta(minutes=45)
     check: timedelta = timedelta(hours=1)
+
+
+def audited(lab: Lab) -> dict[str, object]:
+    """What the audit log follows of a lab, as plain values."""
+    return {name: _plain(getattr(lab, name)) for name in AUDITED}
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Phase) else value
 
 
 def command(lab: Lab, word: Command, now: datetime, patience: Patience, correlation_id: str) -> Lab:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from chalicelib.labs import access, logs, naming, rules, store, work
 from chalicelib.labs.provisioning import fact, patience
@@ -64,7 +65,8 @@ def request_lab(wish: Wish, asking: Asking) -> Lab:
 
 
 def _create(lab: Lab, asking: Asking) -> None:
-    told = fact("LabRequested", lab, asking.now, by=asking.who.email, domain=lab.domain, instance_type=lab.instance_type)
+    data: dict[str, Any] = {"domain": lab.domain, "instance_type": lab.instance_type}
+    told = fact("LabRequested", lab, asking.now, by=asking.who.email, after=lab, **data)
     commit(
         *remembered(asking.request_key, {"lab_id": lab.id}),
         store.create(lab, _Taken("no free id was found", "try again")),
@@ -168,7 +170,8 @@ def _commanded(
     if rules.repeated(lab, word):
         return lab
     after = also(rules.command(lab, word, asking.now, patience(), asking.correlation_id))
-    told = fact(tells, after, asking.now, by=asking.who.email, request=asking.correlation_id)
+    after = replace(after, asked_by=_commander(lab, asking))
+    told = fact(tells, after, asking.now, by=asking.who.email, request=asking.correlation_id, before=lab, after=after)
     commit(*remembered(asking.request_key, {"lab_id": lab.id}), store.change(lab, after), told)
     if lab.moving:
         overtaken = settings.current().execution_arn(WORKFLOWS[lab.phase], lab.execution)
@@ -186,13 +189,15 @@ def scale_lab(lab_id: str, wish: Wish, asking: Asking) -> Lab:
     restart = wanted.instance_type != lab.instance_type and lab.phase is not Phase.STOPPED
     scaled = rules.command(wanted, Command.SCALE, asking.now, patience(), asking.correlation_id)
     after = scaled if restart or lab.phase is Phase.STOPPED else replace(wanted, changed_at=asking.now)
-    after = after if restart else replace(after, phase=lab.phase)
+    after = replace(after, asked_by=_commander(lab, asking)) if restart else replace(after, phase=lab.phase)
     told = fact(
         "LabScaling" if restart else "LabScaled",
         after,
         asking.now,
         by=asking.who.email,
         request=asking.correlation_id,
+        before=lab,
+        after=after,
         users=after.users,
         instance_type=after.instance_type,
         shared_storage_gb=after.shared_storage_gb,
@@ -202,6 +207,11 @@ def scale_lab(lab_id: str, wish: Wish, asking: Asking) -> Lab:
         work.end_all(lab, work.away(after).message)
         workflows.start(WORKFLOWS[after.phase], after.id, after.generation, after.correlation_id)
     return after
+
+
+def _commander(lab: Lab, asking: Asking) -> str:
+    """Who gives this command, blank for the owner."""
+    return "" if asking.who.email == lab.owner else asking.who.email
 
 
 def _resized(lab: Lab, wish: Wish) -> Lab:

@@ -161,6 +161,7 @@ class LabItem(Item):
     steps = as_steps()
     kernels = as_kernels()
     receipt = as_receipt()
+    asked_by = UnicodeAttribute(null=True)
 
 
 class MachineItem(Item):
@@ -206,6 +207,12 @@ class WorkItem(Item):
     error = UnicodeAttribute(null=True)
     heard_at = Moment(null=True)
     expires = NumberAttribute(null=True)
+
+
+class AccountItem(Item):
+    """The last look at the account, as text."""
+
+    report = UnicodeAttribute()
 
 
 class Anything(Item):

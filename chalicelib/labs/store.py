@@ -5,6 +5,7 @@
                MEMBER#<email>             somebody who may work in it      by_person
                JOURNAL#<nnn>#<kind>…      a part of AWS it has, or had
                WAIT                       the task token that its machine or EC2 will answer
+    ACCOUNT    LAST                       the last look at what exists in the account
                WORK#<id>                  what its machine was ordered to do, and what it reported
 
 Keeps true: every change names the phase and generation it was decided on, so of two racing ones only the first wins.
@@ -24,7 +25,18 @@ from chalicelib.labs import rules
 from chalicelib.labs.journal import Entry, Kind, State
 from chalicelib.labs.machines import Expect, Heartbeat, Machine, Member, Waiting, Work, WorkState
 from chalicelib.labs.rules import Lab, Phase
-from chalicelib.labs.shapes import LABS, Anything, JournalItem, LabItem, MachineItem, MemberItem, Row, WaitItem, WorkItem
+from chalicelib.labs.shapes import (
+    LABS,
+    AccountItem,
+    Anything,
+    JournalItem,
+    LabItem,
+    MachineItem,
+    MemberItem,
+    Row,
+    WaitItem,
+    WorkItem,
+)
 from chalicelib.runtime import store
 from chalicelib.runtime.errors import AppError, Conflict, NotFound, Superseded
 from chalicelib.runtime.pages import Page, decode, encode
@@ -90,6 +102,12 @@ def ids_of_all(cursor: str | None, limit: int) -> Page[str]:
     return Page(ids, encode(found.last_evaluated_key, "all labs"))
 
 
+def every() -> Iterator[Lab]:
+    """All labs that are not DELETED."""
+    ids = [row.pk.removeprefix("LAB#") for row in Row.by_due.query(LABS)]
+    yield from many(ids)
+
+
 def ids_moving() -> Iterator[str]:
     return (row.pk.removeprefix("LAB#") for row in Row.by_due.query(LABS, Row.due.startswith("0#")))
 
@@ -150,10 +168,14 @@ def create(lab: Lab, refused: AppError) -> Write:
 
 
 def change(before: Lab, after: Lab, refused: AppError | None = None, also: Condition | None = None) -> Write:
-    """What differs, provided the lab is still in the phase and generation it was read in."""
+    """What differs, provided the lab is still in the phase and generation it was read in, and every audited attribute that
+    changes still is what it was, or is so already: what a fact tells of before is true."""
     old, new = _attributes(before), _attributes(after)
     actions = [_action(name, value) for name, value in new.items() if value != old[name]]
     condition = _still(before) if also is None else _still(before) & also
+    for name in rules.AUDITED:
+        if new[name] != old[name] and name not in ("phase", "generation"):
+            condition &= _is(name, old[name]) | _is(name, new[name])
     refused = refused or Conflict(f"lab {before.id} was changed by another request", "look at it again, then repeat the request")
     if not actions:
         return store.check(LabItem, pk(before.id), "LAB", condition, refused)
@@ -183,13 +205,14 @@ def add_member(who: Member, refused: AppError) -> Write:
     return store.save(item, MemberItem.pk.does_not_exist(), refused)
 
 
-def change_member(who: Member, refused: AppError) -> Write:
+def change_member(who: Member, role: str, refused: AppError) -> Write:
+    """Another role, provided they still have the one they were seen in."""
     item = MemberItem(pk(who.lab_id), f"MEMBER#{who.email}")
-    return store.update(item, [MemberItem.role.set(who.role)], MemberItem.pk.exists(), refused)
+    return store.update(item, [MemberItem.role.set(role)], MemberItem.role == who.role, refused)
 
 
-def drop_member(lab_id: str, email: str, refused: AppError) -> Write:
-    return store.delete(MemberItem(pk(lab_id), f"MEMBER#{email}"), MemberItem.pk.exists(), refused)
+def drop_member(who: Member, refused: AppError) -> Write:
+    return store.delete(MemberItem(pk(who.lab_id), f"MEMBER#{who.email}"), MemberItem.role == who.role, refused)
 
 
 def plan(lab: Lab, entry: Entry) -> tuple[Write, ...]:
@@ -252,6 +275,33 @@ def beat(known: Machine, heard: Heartbeat) -> Write:
     return store.update(item, [MachineItem.heartbeat.set(heard)], MachineItem.token_hash == known.token_hash)
 
 
+def adopted(lab: Lab, entry: Entry) -> tuple[Write, ...]:
+    """A part that the journal lacked is MADE, while the lab still is what it was found as."""
+    item = JournalItem(pk(lab.id), f"JOURNAL#{entry.key}", kind=entry.kind, token=entry.token, state=State.MADE, id=entry.id)
+    lacking = JournalItem.pk.does_not_exist() | (JournalItem.state == State.PLANNED)
+    return holds(lab), store.save(item, lacking, moved_on(lab))
+
+
+def spent(lab_id: str, what: Waiting) -> Write:
+    """Forget a token that nobody waits on any more; a newer one stays."""
+    return store.delete(WaitItem(pk(lab_id), "WAIT"), WaitItem.token == what.token, Superseded("another token is there"))
+
+
+def never(lab_id: str) -> Write:
+    """Refused once there is a lab of this id."""
+    return store.check(LabItem, pk(lab_id), "LAB", LabItem.pk.does_not_exist(), Superseded(f"there is a lab {lab_id}"))
+
+
+def last_look() -> str:
+    """The last report on the account; "" when nobody looked yet."""
+    item = store.fetch(AccountItem, "ACCOUNT", "LAST", consistent=True)
+    return item.report if item else ""
+
+
+def looked(report: str) -> Write:
+    return store.save(AccountItem("ACCOUNT", "LAST", report=report))
+
+
 def wait(lab: Lab, what: Waiting) -> tuple[Write, ...]:
     return holds(lab), store.save(WaitItem(pk(lab.id), "WAIT", token=what.token, expect=what.expect, generation=what.generation))
 
@@ -295,6 +345,12 @@ def _action(name: str, value: Any) -> Action:
     attribute = getattr(LabItem, name)
     action: Action = attribute.remove() if value is None else attribute.set(value)
     return action
+
+
+def _is(name: str, value: Any) -> Condition:
+    attribute = getattr(LabItem, name)
+    so: Condition = attribute.does_not_exist() if value is None else attribute == value
+    return so
 
 
 def _still(lab: Lab) -> Condition:

@@ -50,12 +50,13 @@ def lose(lab: Lab, cause: str, hint: str, now: datetime) -> None:
     """Move a lab to FAILED with its cause."""
     failed = settle(lab, Command.FAIL, now, patience())
     failed = replace(failed, cause=cause, cause_hint=hint or FILES_KEPT, address="")
-    writes = [fact("LabFailed", lab, now + NEXT, cause=cause)]
+    writes = []
     if lab.opened:
         writes.append(fact("MachineLost", lab, now, cause=cause, instance_id=lab.instance_id))
     elif lab.reserved:
         failed = replace(failed, reserved=False, instance_id="", file_system_id="")
         writes.append(limits.release(lab.team, lab.id))
+    writes.append(fact("LabFailed", lab, now + NEXT, before=lab, after=failed, cause=cause))
     commit(store.change(lab, failed, store.moved_on(lab)), *writes)
 
 
@@ -84,7 +85,7 @@ def close_lab(lab_id: str, generation: int, now: datetime) -> None:
         paper = receipt(lab, store.journal(lab.id))
         closed = replace(settle(lab, Command.CLOSE, now, patience()), receipt=paper, address="", reserved=False)
         kept = [one.id for one in paper.kept]
-        told = fact("LabDeleted", lab, now, removed=len(paper.removed), kept=kept)
+        told = fact("LabDeleted", lab, now, before=lab, after=closed, removed=len(paper.removed), kept=kept)
         given_back = (limits.release(lab.team, lab.id),) if lab.reserved else ()
         commit(store.change(lab, closed, store.moved_on(lab)), *given_back, told)
     store.forget_parts(lab.id)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from chalicelib.people import rules, store
 from chalicelib.people.rules import Action, Person, Principal, Role, Token
+from chalicelib.runtime.clock import iso
 from chalicelib.runtime.errors import Conflict, Forbidden, LimitReached, NotFound, Unauthenticated
-from chalicelib.runtime.facts import Fact, record
+from chalicelib.runtime.facts import Fact, changed, record
 from chalicelib.runtime.pages import Page
 from chalicelib.runtime.store import Write, commit
 
@@ -55,17 +56,21 @@ def mint(
     secret = "awr_" + secrets.token_urlsafe(24)
     digest = _digest(secret)
     token = Token(digest[: store.ID_LENGTH], person.email, label, scopes, now, (now + lifetime).replace(microsecond=0))
-    fact = Fact("TokenCreated", person.email, {"token_id": token.token_id, "label": label}, now, by, correlation_id)
+    changes = {name: pair for digest in expired for name, pair in _told(existing[digest], None).items()} | _told(None, token)
+    data = {"token_id": token.token_id, "label": label}
+    fact = Fact("TokenCreated", person.email, data, now, by, correlation_id, changes=changes)
     return secret, token, [store.put_token(digest, token, person), *map(store.forget_token, expired), record(fact)]
 
 
 def revoke(email: str, token_id: str, now: datetime, by: str, correlation_id: str, *more: Write) -> None:
     """Make a token count no more; NotFound when this person has no such token."""
     missing = store.no_such_token(token_id)
-    digest = next((digest for digest in store.tokens_of(email) if digest.startswith(token_id)), None)
+    known = store.tokens_of(email)
+    digest = next((digest for digest in known if digest.startswith(token_id)), None)
     if digest is None or len(token_id) != store.ID_LENGTH:
         raise missing
-    fact = Fact("TokenRevoked", email, {"token_id": token_id}, now, by, correlation_id)
+    changes = _told(known[digest], None)
+    fact = Fact("TokenRevoked", email, {"token_id": token_id}, now, by, correlation_id, changes=changes)
     commit(store.drop_token(digest, missing), record(fact), *more)
     _known.pop(digest, None)
 
@@ -95,8 +100,15 @@ def put_person(
         raise Conflict("an admin cannot take this role from themselves", hint="let another admin do it", code="last_admin")
     after = Person(email, role, teams, before.added_at if before else now, before.added_by if before else by)
     name = "PersonChanged" if before else "PersonAdded"
-    fact = Fact(name, email, {"role": str(role), "teams": list(teams)}, now, by, correlation_id)
-    commit(store.put_person(after, before), *_adapted(after), record(fact), *more)
+    tokens = store.tokens_of(email) if before else {}
+    adapted = {digest: _adapted(token, after) for digest, token in tokens.items()}
+    changes = changed(_audited(before), _audited(after))
+    for digest, token in adapted.items():
+        changes |= _told(tokens[digest], token)
+    data = {"role": str(role), "teams": list(teams)}
+    fact = Fact(name, email, data, now, by, correlation_id, changes=changes)
+    follow = [store.adapt_token(digest, after, token.scopes) for digest, token in adapted.items()]
+    commit(store.put_person(after, before), *follow, record(fact), *more)
     _known.clear()
     return after
 
@@ -118,13 +130,26 @@ def forget() -> None:
     _known.clear()
 
 
-def _adapted(person: Person) -> list[Write]:
+def _adapted(token: Token, person: Person) -> Token:
     """A token never keeps a right that its person lost."""
-    allowed = rules.scopes_of(person.role)
-    return [
-        store.adapt_token(digest, person, tuple(sorted(allowed.intersection(token.scopes))))
-        for digest, token in store.tokens_of(person.email).items()
+    return token._replace(scopes=tuple(sorted(rules.scopes_of(person.role).intersection(token.scopes))))
+
+
+def _audited(person: Person | None) -> dict[str, object]:
+    """What the audit log follows of a person."""
+    return {"role": str(person.role), "teams": list(person.teams), "added_by": person.added_by} if person else {}
+
+
+def _told(before: Token | None, after: Token | None) -> dict[str, tuple[object, object]]:
+    """What became of a token, by its id: the audit log knows neither its secret nor its hash."""
+    known = before or after
+    if known is None:
+        return {}
+    views = [
+        {"scopes": list(one.scopes), "label": one.label, "expires_at": iso(one.expires_at)} if one else {}
+        for one in (before, after)
     ]
+    return {f"token:{known.token_id}.{name}": pair for name, pair in changed(*views).items()}
 
 
 def _looked_up(digest: str, now: datetime) -> tuple[Principal, datetime]:
