@@ -48,6 +48,7 @@ check: setup ## lint, types, arrows, stale files
 	python -m tools.openapi --check
 	python -m tools.client_models --check
 	python -m tools.command_pages --check
+	python -m tools.fakes_page --check
 	cfn-lint --version >/dev/null
 	bash -n chalicelib/labs/boot.sh .ci/run
 
@@ -73,6 +74,7 @@ generate: setup ## everything that is generated and checked in
 	python -m tools.openapi
 	python -m tools.client_models
 	python -m tools.command_pages
+	python -m tools.fakes_page
 
 fmt: setup ## format and mend what can be mended
 	ruff check --fix .
