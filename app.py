@@ -5,6 +5,7 @@ from chalicelib.runtime import api as service  # before Chalice: importing chali
 # isort: split
 from chalice import Chalice
 
+from chalicelib.labs import account_api as labs_account
 from chalicelib.labs import api as labs
 from chalicelib.labs import events as labs_events
 from chalicelib.labs import machine_api as labs_machine
@@ -29,6 +30,7 @@ for entries in (
     labs_machine,  # the machine calls home
     labs_events,  # what EC2 and Step Functions report
     labs_schedules,  # the sweep for what was lost
+    labs_account,  # what nobody counts as theirs
     runtime_events,  # facts, from the stream to the bus
 ):
     app.register_blueprint(entries.bp)

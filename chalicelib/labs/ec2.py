@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.labs.findings import Thing, What
+from chalicelib.labs.journal import Kind
 from chalicelib.labs.naming import TAG
 from chalicelib.labs.refusals import patiently
 from chalicelib.runtime import aws, settings
@@ -39,6 +42,8 @@ class Seen:
     token: str
     instance_type: str
     address: str
+    made_at: datetime | None = None
+    kept_by: str = ""
 
     @property
     def alive(self) -> bool:
@@ -242,7 +247,7 @@ def _described_by(wanted: dict[str, Any]) -> list[Seen]:
 
 
 def _seen(one: dict[str, Any]) -> Seen:
-    tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
+    tags = tags_of(one)
     return Seen(
         id=one["InstanceId"],
         state=one["State"]["Name"],
@@ -251,7 +256,53 @@ def _seen(one: dict[str, Any]) -> Seen:
         token=tags.get(f"{TAG}:token", ""),
         instance_type=one["InstanceType"],
         address=one.get("PublicIpAddress") or one.get("PrivateIpAddress") or "",
+        made_at=one.get("LaunchTime"),
+        kept_by=tags.get(f"{TAG}:kept-by", ""),
     )
+
+
+def tags_of(one: Mapping[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in one.get("Tags") or one.get("TagSet") or ()}
+
+
+# ---- what there is of a stage --------------------------------------------------------------------------------------------
+
+
+def all_groups() -> Iterator[Thing]:
+    """Every security group of this stage."""
+    for one in _of_stage(aws.client("ec2").get_paginator("describe_security_groups"), "SecurityGroups"):
+        kind = Kind.STORAGE_GROUP if one["GroupName"].endswith("-storage") else Kind.MACHINE_GROUP
+        yield _thing(kind, one["GroupId"], one, name=one["GroupName"])
+
+
+def all_volumes() -> Iterator[Thing]:
+    for one in _of_stage(aws.client("ec2").get_paginator("describe_volumes"), "Volumes"):
+        yield _thing(
+            What.VOLUME, one["VolumeId"], one, made_at=one.get("CreateTime"), state=one["State"], size_gb=float(one["Size"])
+        )
+
+
+def all_interfaces() -> Iterator[Thing]:
+    for one in _of_stage(aws.client("ec2").get_paginator("describe_network_interfaces"), "NetworkInterfaces"):
+        yield _thing(What.INTERFACE, one["NetworkInterfaceId"], one, state=one["Status"])
+
+
+def remove_interface(interface_id: str) -> None:
+    with patiently("InvalidNetworkInterfaceID.NotFound"):
+        aws.client("ec2").delete_network_interface(NetworkInterfaceId=interface_id)
+
+
+def _of_stage(paginator: Any, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    with patiently():
+        for page in paginator.paginate(Filters=[_tag_filter("stage", settings.current().stage)]):
+            found += page[name]
+    return found
+
+
+def _thing(kind: Kind | What, part: str, one: Mapping[str, Any], **known: Any) -> Thing:
+    tags = tags_of(one)
+    return Thing(kind, part, tags.get(f"{TAG}:lab", ""), kept_by=tags.get(f"{TAG}:kept-by", ""), **known)
 
 
 def _tag_filter(key: str, value: str) -> dict[str, Any]:

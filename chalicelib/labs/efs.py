@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.labs.findings import Thing
+from chalicelib.labs.journal import Kind
+from chalicelib.labs.naming import TAG
 from chalicelib.labs.refusals import patiently
-from chalicelib.runtime import aws
+from chalicelib.runtime import aws, settings
 from chalicelib.runtime.aws import error_code
 from chalicelib.runtime.errors import StillThere
 
@@ -87,3 +90,32 @@ def remove_mount_targets(file_system_id: str) -> None:
 def remove_file_system(file_system_id: str) -> None:
     with patiently("FileSystemNotFound"):
         aws.client("efs").delete_file_system(FileSystemId=file_system_id)
+
+
+# ---- what there is of a stage --------------------------------------------------------------------------------------------
+
+
+def all_file_systems() -> Iterator[Thing]:
+    """Every file system of this stage, and how much EFS meters in it."""
+    found: list[dict[str, Any]] = []
+    with patiently():
+        for page in aws.client("efs").get_paginator("describe_file_systems").paginate():
+            found += page["FileSystems"]
+    for one in found:
+        tags = {tag["Key"]: tag["Value"] for tag in one.get("Tags", ())}
+        if tags.get(f"{TAG}:stage") == settings.current().stage and one["LifeCycleState"] not in ("deleting", "deleted"):
+            yield Thing(
+                Kind.FILE_SYSTEM,
+                one["FileSystemId"],
+                tags.get(f"{TAG}:lab", ""),
+                name=one["CreationToken"],
+                made_at=one.get("CreationTime"),
+                size_gb=float(one["SizeInBytes"]["Value"]) / 1e9,
+                kept_by=tags.get(f"{TAG}:kept-by", ""),
+            )
+
+
+def doors_of(files: Thing) -> Iterator[Thing]:
+    """The mount targets of a file system; they carry no tag of their own."""
+    for target in mount_targets(files.id):
+        yield Thing(Kind.MOUNT_TARGET, target, files.lab_id, name=files.id, made_at=files.made_at, kept_by=files.kept_by)

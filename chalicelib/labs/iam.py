@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from chalicelib.labs import naming
+from chalicelib.labs.findings import Thing
+from chalicelib.labs.journal import Kind
 from chalicelib.labs.refusals import patiently
 from chalicelib.runtime import aws
 
@@ -68,6 +71,39 @@ def _profile(name: str) -> dict[str, Any] | None:
     with patiently("NoSuchEntity"):
         return dict(aws.client("iam").get_instance_profile(InstanceProfileName=name)["InstanceProfile"])
     return None
+
+
+# ---- what there is of a stage --------------------------------------------------------------------------------------------
+
+
+def all_identities(prefix: str) -> Iterator[Thing]:
+    """Every role and instance profile whose name is that of a lab of this stage (IAM lists tell no tags)."""
+    roles = aws.client("iam").get_paginator("list_roles")
+    profiles = aws.client("iam").get_paginator("list_instance_profiles")
+    yield from _named(Kind.ROLE, roles, "Roles", "RoleName", naming.role_name(prefix, ""))
+    yield from _named(Kind.PROFILE, profiles, "InstanceProfiles", "InstanceProfileName", naming.role_name(prefix, ""))
+
+
+def _named(kind: Kind, paginator: Any, many: str, one: str, beginning: str) -> Iterator[Thing]:
+    found: list[dict[str, Any]] = []
+    with patiently():
+        for page in paginator.paginate():
+            found += page[many]
+    for each in found:
+        lab_id = str(each[one]).removeprefix(beginning)
+        if str(each[one]).startswith(beginning) and naming.is_lab_id(lab_id):
+            yield Thing(kind, each[one], lab_id, name=each[one], made_at=each.get("CreateDate"))
+
+
+def region_of(thing: Thing) -> str:
+    """The region that a role or profile was made for; "" when it does not say. IAM is one for all regions."""
+    with patiently("NoSuchEntity"):
+        if thing.kind is Kind.PROFILE:
+            tags = (_profile(thing.id) or {}).get("Tags", [])
+        else:
+            tags = aws.client("iam").get_role(RoleName=thing.id)["Role"].get("Tags", [])
+        return next((str(tag["Value"]) for tag in tags if tag["Key"] == f"{naming.TAG}:region"), "")
+    return ""
 
 
 TRUST: Mapping[str, object] = {

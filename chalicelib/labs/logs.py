@@ -28,5 +28,16 @@ def read(group: str, stream: str, token: str | None, limit: int) -> tuple[tuple[
     return (), None
 
 
+def streams(group: str, most: int = 1000) -> list[str]:
+    """The names of the streams; nothing when there is no such group."""
+    found: list[str] = []
+    with patiently("ResourceNotFoundException"):
+        for page in aws.client("logs").get_paginator("describe_log_streams").paginate(logGroupName=group):
+            found += [one["logStreamName"] for one in page["logStreams"]]
+            if len(found) >= most:
+                break
+    return found
+
+
 def _moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

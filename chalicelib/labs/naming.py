@@ -61,7 +61,7 @@ def log_group(prefix: str) -> str:
     return f"/{prefix}/labs"
 
 
-def tags(prefix: str, stage: str, lab: Lab) -> Mapping[str, str]:
+def tags(prefix: str, stage: str, lab: Lab, region: str) -> Mapping[str, str]:
     """On every part of a lab: whose it is, for people, bills and sweeps."""
     return {
         "Name": f"{prefix}-{lab.id}",
@@ -69,4 +69,5 @@ def tags(prefix: str, stage: str, lab: Lab) -> Mapping[str, str]:
         f"{TAG}:owner": lab.owner,
         f"{TAG}:team": lab.team,
         f"{TAG}:stage": stage,
+        f"{TAG}:region": region,  # IAM is one for all regions: so that each knows its own roles
     }

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from chalicelib.labs import naming
+from chalicelib.labs.findings import Thing
+from chalicelib.labs.journal import Kind
 from chalicelib.labs.refusals import patiently
 from chalicelib.runtime import aws
 
@@ -23,6 +27,19 @@ def find(zone_id: str, host: str) -> dict[str, Any] | None:
         same = [one for one in found if one["Name"].rstrip(".") == host and one["Type"] == "A"]
         return dict(same[0]) if same else None
     return None
+
+
+def all_records(zone_id: str, domain: str) -> Iterator[Thing]:
+    """The address records of the zone that are named as labs are."""
+    found: list[dict[str, Any]] = []
+    with patiently("NoSuchHostedZone"):
+        for page in aws.client("route53").get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id):
+            found += page["ResourceRecordSets"]
+    for one in found:
+        host = str(one["Name"]).rstrip(".")
+        lab_id = host.removesuffix(f".{domain}")
+        if one["Type"] == "A" and host.endswith(f".{domain}") and naming.is_lab_id(lab_id):
+            yield Thing(Kind.RECORD, host, lab_id, name=host)
 
 
 def remove(zone_id: str, host: str) -> None:

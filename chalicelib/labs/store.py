@@ -275,16 +275,16 @@ def beat(known: Machine, heard: Heartbeat) -> Write:
     return store.update(item, [MachineItem.heartbeat.set(heard)], MachineItem.token_hash == known.token_hash)
 
 
-def adopted(lab: Lab, entry: Entry) -> tuple[Write, ...]:
-    """A part that the journal lacked is MADE, while the lab still is what it was found as."""
+def adopted(lab: Lab, entry: Entry) -> Write:
+    """A part that the journal lacked is MADE. Commit it with a write that holds the lab."""
     item = JournalItem(pk(lab.id), f"JOURNAL#{entry.key}", kind=entry.kind, token=entry.token, state=State.MADE, id=entry.id)
     lacking = JournalItem.pk.does_not_exist() | (JournalItem.state == State.PLANNED)
-    return holds(lab), store.save(item, lacking, moved_on(lab))
+    return store.save(item, lacking, moved_on(lab))
 
 
-def spent(lab_id: str, what: Waiting) -> Write:
+def spent(lab_id: str, token: str) -> Write:
     """Forget a token that nobody waits on any more; a newer one stays."""
-    return store.delete(WaitItem(pk(lab_id), "WAIT"), WaitItem.token == what.token, Superseded("another token is there"))
+    return store.delete(WaitItem(pk(lab_id), "WAIT"), WaitItem.token == token, Superseded("another token is there"))
 
 
 def never(lab_id: str) -> Write:

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 from chalicelib.runtime.errors import Forbidden
 
+HOURS_A_MONTH = 730
+
 
 class Price(NamedTuple):
     amount: Decimal
@@ -38,6 +40,18 @@ def storage_monthly_price(gigabytes: int, region: str = "us-east-1") -> Price | 
     """What a month of stored data costs (EFS Standard); None when we do not know."""
     amount = _prices()["storage_gb_month"].get(region)
     return None if amount is None else _price(str(Decimal(amount) * gigabytes))
+
+
+def disk_monthly_price(gigabytes: int, region: str) -> Price | None:
+    """What a month of a disk costs (EBS gp3); None when we do not know."""
+    amount = _prices()["disk_gb_month"].get(region)
+    return None if amount is None else _price(str(Decimal(amount) * gigabytes))
+
+
+def monthly_price(instance_type: str, region: str) -> Price | None:
+    """What a month of a machine that never stops costs."""
+    hour = hourly_price(instance_type, region)
+    return None if hour is None else hour._replace(amount=hour.amount * HOURS_A_MONTH)
 
 
 def priced_types(region: str, purchase: str = "on-demand") -> frozenset[str]:

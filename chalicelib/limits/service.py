@@ -24,6 +24,11 @@ def release(team: str, lab_id: str) -> Write:
     return store.remove_lab(team, lab_id)
 
 
+def restore(team: str, lab_id: str) -> Write:
+    """Count a lab again whose place was lost; twice does no harm."""
+    return store.return_lab(team, lab_id)
+
+
 def usage(team: str) -> Usage:
     return Usage(team, len(store.labs_of(team)), settings.current().max_labs_per_team)
 

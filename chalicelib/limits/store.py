@@ -31,6 +31,11 @@ def add_lab(team: str, lab_id: str, limit: int, at: str) -> Write:
     return update(_item(team), [UsageItem.labs.add({lab_id}), UsageItem.reserved_at.set(at)], fits, refused)
 
 
+def return_lab(team: str, lab_id: str) -> Write:
+    """Count a lab that should have been counted; whether it fits was decided when it was made."""
+    return update(_item(team), [UsageItem.labs.add({lab_id})])
+
+
 def remove_lab(team: str, lab_id: str) -> Write:
     return update(_item(team), [UsageItem.labs.delete({lab_id})])
 

@@ -53,9 +53,11 @@ class Action(StrEnum):
     CHANGE_LAB = "scale or delete this lab"
     MANAGE_USERS = "change the people of this lab"
     MANAGE_PEOPLE = "change who may use this stage"
+    SEE_ACCOUNT = "look after the account"
 
 
 READ_ONLY = frozenset({Scope.LABS_READ, Scope.PACKS_READ, Scope.TOKENS_WRITE})
+OF_THE_STAGE = frozenset({Action.MANAGE_PEOPLE, Action.SEE_ACCOUNT})  # for admins alone
 OF_A_LAB = {
     LabRole.LEAD: frozenset({Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB, Action.CHANGE_LAB, Action.MANAGE_USERS}),
     LabRole.MEMBER: frozenset({Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB}),
@@ -111,7 +113,7 @@ def may(
     who = principal.email
     if principal.role is Role.ADMIN:
         return Decision(True, f"{who} is an admin")
-    if action is Action.MANAGE_PEOPLE:
+    if action in OF_THE_STAGE:
         return Decision(False, f"only an admin may {action}")
     if principal.role is Role.VIEWER and action is not Action.SEE_LAB:
         return Decision(False, f"{who} is a viewer on this stage: viewers may look, not {action}")

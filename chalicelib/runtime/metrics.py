@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from chalicelib.runtime import settings
+
 if TYPE_CHECKING:
     from aws_lambda_powertools import Metrics
 
@@ -29,8 +31,9 @@ def milliseconds(name: str, amount: float) -> None:
 
 
 def flush(function: str) -> None:
-    """Write what was counted, by function."""
+    """Write what was counted, by stage and function."""
     metrics = _metrics()
     if metrics.metric_set:
+        metrics.add_dimension(name="stage", value=settings.current().stage)
         metrics.add_dimension(name="function", value=function)
         metrics.flush_metrics()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from chalicelib.runtime import aws, settings
@@ -26,6 +27,13 @@ def begin(name: str, run: str, work: dict[str, Any]) -> str:
         input=json.dumps(work),
     )
     return settings.current().execution_arn(name, run)
+
+
+def running(name: str) -> list[tuple[str, datetime]]:
+    """The executions of one state machine that have not ended: their names, and since when."""
+    paginator = aws.client("stepfunctions").get_paginator("list_executions")
+    pages = paginator.paginate(stateMachineArn=settings.current().state_machine_arn(name), statusFilter="RUNNING")
+    return [(one["name"], one["startDate"]) for page in pages for one in page["executions"]]
 
 
 def stop(arn: str, cause: str) -> None:

@@ -157,5 +157,5 @@ def test_default_network_is_used_when_none_is_named_and_a_lab_always_stands_in_t
 def test_hypothetical_lab_has_all_its_tags() -> None:
     from chalicelib.labs import naming
 
-    tags = naming.tags("aws-research-wizard-test", "test", lab())
-    assert {key.partition(":")[2] for key in tags} == {"", "lab", "owner", "team", "stage"}
+    tags = naming.tags("aws-research-wizard-test", "test", lab(), "us-east-1")
+    assert {key.partition(":")[2] for key in tags} == {"", "lab", "owner", "team", "stage", "region"}

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.people.rules import (
+    OF_THE_STAGE,
     Action,
     LabRole,
     Principal,
@@ -20,7 +21,7 @@ from chalicelib.people.rules import (
 )
 from chalicelib.runtime.errors import Unprocessable
 
-ON_A_LAB = [action for action in Action if action not in (Action.DEPLOY_LAB, Action.MANAGE_PEOPLE)]
+ON_A_LAB = [action for action in Action if action is not Action.DEPLOY_LAB and action not in OF_THE_STAGE]
 EVERYTHING = set(Action)
 LAB = set(ON_A_LAB)
 ALL_SCOPES = frozenset(Scope)

@@ -1,0 +1,336 @@
+"""Whose is this? What exists in the account, beside what the tables and the journal know: keep, adopt, remove or report.
+
+Pure: a `Thing` that was seen, its `Owner` as the tables know it, a verdict with its reason. Keeps true:
+
+- what a moving lab has is left to its workflow; what is younger than the grace age is left alone;
+- files are never removed, unless their lab is known and nobody ever worked in it; nor are disks;
+- of a lab that is not known at all nothing is touched while a machine, a disk or files of it exist: after the loss of a
+  table that would be every lab there is;
+- whatever carries the tag `aws-research-wizard:kept-by` stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import assert_never
+
+from chalicelib.labs.journal import Entry, Kind, State
+from chalicelib.labs.rules import REMEMBERED, Lab, Phase
+from chalicelib.limits.rules import Price
+
+GRACE = timedelta(minutes=15)
+LATE = timedelta(minutes=15)
+EMPTY_GB = 0.001  # EFS meters 6 KB of a file system that holds nothing
+
+
+class Verdict(StrEnum):
+    KEEP = "keep"
+    ADOPT = "adopt"
+    REMOVE = "remove"
+    REPORT = "report"
+
+
+class What(StrEnum):
+    """What can be found besides the parts that the journal knows by `Kind`."""
+
+    VOLUME = "volume"
+    INTERFACE = "network-interface"
+    WORKFLOW = "workflow"
+    PLACE = "place"
+    TOKEN = "task-token"  # noqa: S105 - a kind of record
+    QUEUE = "queue"
+    LOG_STREAM = "log-stream"
+    BACKUPS = "backups"
+    LAB = "lab"
+
+
+NOTES = frozenset({What.TOKEN, What.LOG_STREAM, What.BACKUPS})  # worth telling; nobody has to do anything about them
+WEIGHTY = frozenset({Kind.INSTANCE, Kind.FILE_SYSTEM, What.VOLUME})  # while one of these exists, so may the lab
+ORDER: tuple[str, ...] = (
+    What.LAB, What.QUEUE, What.WORKFLOW, What.TOKEN, Kind.INSTANCE, Kind.RECORD, Kind.PROFILE, Kind.ROLE, What.INTERFACE,
+    Kind.MOUNT_TARGET, Kind.FILE_SYSTEM, Kind.STORAGE_GROUP, Kind.MACHINE_GROUP, What.VOLUME, What.PLACE, What.LOG_STREAM,
+    What.BACKUPS,
+)  # fmt: skip # what leans on another goes before it
+
+
+@dataclass(frozen=True)
+class Thing:
+    """Something that was seen. `name` is what its maker can work out again (a group's name, a token, the file system of a
+    mount target, a place's team); `made_at` is None where AWS does not tell."""
+
+    kind: Kind | What
+    id: str
+    lab_id: str
+    name: str = ""
+    made_at: datetime | None = None
+    state: str = ""
+    generation: int = 0
+    size_gb: float = 0.0
+    region: str | None = None
+    kept_by: str = ""
+    monthly_cost: Price | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.id}"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The lab that a thing names, as the tables know it. `names` are the names its parts would have."""
+
+    lab: Lab | None = None
+    lines: tuple[Entry, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    weighty: bool = False
+    region: str = ""
+
+    def line(self, kind: Kind | What, token: str = "") -> Entry | None:
+        fitting = [one for one in self.lines if one.kind == kind and (one.kind is not Kind.INSTANCE or one.token == token)]
+        return fitting[0] if fitting else None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is to become of one thing, and why; `since` it was first found like this, `outcome` once it was dealt with."""
+
+    kind: str
+    id: str
+    lab_id: str
+    verdict: Verdict
+    reason: str
+    hint: str = ""
+    monthly_cost: Price | None = None
+    since: datetime | None = None
+    outcome: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}/{self.id}"
+
+    @property
+    def unowned(self) -> bool:
+        """Does somebody have to do something, or was something done?"""
+        return self.verdict is not Verdict.KEEP and self.kind not in NOTES
+
+    @property
+    def open(self) -> bool:
+        return self.unowned and self.outcome != "done"
+
+
+Said = tuple[Verdict, str]
+
+
+def judge(thing: Thing, owner: Owner, now: datetime, since: datetime, grace: timedelta = GRACE) -> Finding:
+    """`since` is when it was first seen without an owner: counts as its age where AWS tells none."""
+    verdict, reason = (Verdict.KEEP, f"kept by {thing.kept_by}") if thing.kept_by else _verdict(thing, owner, now)
+    known = [moment for moment in (thing.made_at or since, owner.lab.changed_at if owner.lab else None) if moment]
+    if verdict in (Verdict.ADOPT, Verdict.REMOVE) and now - max(known) < grace:
+        verdict, reason = Verdict.KEEP, f"younger than {round(grace.total_seconds() / 60)} minutes: {reason}"
+    cost = thing.monthly_cost
+    return Finding(thing.kind, thing.id, thing.lab_id, verdict, reason, _hint(thing, verdict), cost, since)
+
+
+def _verdict(thing: Thing, owner: Owner, now: datetime) -> Said:
+    match thing.kind:
+        case Kind.INSTANCE:
+            return _machine(thing, owner)
+        case Kind.FILE_SYSTEM:
+            return _files(thing, owner)
+        case Kind.MOUNT_TARGET:
+            return _door(thing, owner)
+        case Kind.RECORD:
+            return _part(thing, owner) if owner.lab else (Verdict.KEEP, "no lab of that name is known: it may be anybody's")
+        case Kind.MACHINE_GROUP | Kind.STORAGE_GROUP | Kind.ROLE | Kind.PROFILE:
+            return _part(thing, owner)
+        case What.VOLUME:
+            return _loose(thing, owner, Verdict.REPORT, "a disk that no machine has; what is on it nobody knows")
+        case What.INTERFACE:
+            weighty = owner.lab is None and owner.weighty
+            return _loose(thing, owner, Verdict.REPORT if weighty else Verdict.REMOVE, "it is attached to nothing")
+        case What.WORKFLOW:
+            return _workflow(thing, owner.lab)
+        case What.TOKEN:
+            return _token(thing, owner.lab)
+        case What.PLACE:
+            return _place(thing, owner.lab)
+        case What.QUEUE:
+            said = f"{thing.state} messages wait that nobody could take"
+            return (Verdict.REPORT, said) if thing.state not in ("", "0") else (Verdict.KEEP, "it is empty")
+        case What.LOG_STREAM | What.BACKUPS:
+            return _remains(thing, owner.lab, now)
+        case What.LAB:
+            return _late(owner.lab, now)
+        case _:
+            assert_never(thing.kind)
+
+
+def gone(lab: Lab) -> bool:
+    """Is nothing of this lab wanted any more (but files that somebody worked on)? What is gone never comes back."""
+    return lab.phase is Phase.DELETED or (lab.phase is Phase.FAILED and not lab.opened)
+
+
+def _machine(thing: Thing, owner: Owner) -> Said:
+    lab = owner.lab
+    if lab is None:
+        return Verdict.REPORT, "no lab of that name is known: the table may have been lost"
+    if lab.moving:
+        return _underway(lab)
+    if gone(lab):
+        return Verdict.REMOVE, f"lab {lab.id} is {lab.phase}"
+    if thing.id != lab.instance_id:
+        return Verdict.REMOVE, f"lab {lab.id} counts another machine as its own"
+    line = owner.line(thing.kind, thing.name)
+    return _yes(lab) if line and line.state is State.MADE else (Verdict.ADOPT, f"lab {lab.id}'s journal lacks it")
+
+
+def _files(thing: Thing, owner: Owner) -> Said:
+    lab = owner.lab
+    if lab is None:
+        return Verdict.REPORT, "files of a lab that is not known; files are never removed unasked"
+    if lab.moving:
+        return _underway(lab)
+    if lab.receipt and any(one.id == thing.id for one in lab.receipt.kept):
+        return Verdict.KEEP, f"kept when lab {lab.id} was deleted"
+    if gone(lab):
+        unused = not lab.opened and thing.size_gb <= EMPTY_GB
+        return (Verdict.REMOVE, f"nobody ever worked in lab {lab.id}, and it is empty") if unused else _never(lab)
+    if thing.id == lab.file_system_id:
+        line = owner.line(thing.kind)
+        return _yes(lab) if line and line.state is State.MADE else (Verdict.ADOPT, f"lab {lab.id}'s journal lacks it")
+    if not lab.file_system_id and thing.name == owner.names.get(thing.kind):
+        return Verdict.ADOPT, f"lab {lab.id} does not know that these are its files"
+    return _never(lab)
+
+
+def _door(thing: Thing, owner: Owner) -> Said:
+    """A mount target goes with its file system, unless the lab behind it is gone."""
+    lab = owner.lab
+    if lab is None or (not lab.moving and not gone(lab) and thing.name != lab.file_system_id):
+        return Verdict.KEEP, f"it goes with {thing.name}"
+    return _part(thing, owner)
+
+
+def _part(thing: Thing, owner: Owner) -> Said:
+    """What a journal line stands for, holds nobody's data and is found by a name that one can work out."""
+    lab = owner.lab
+    if lab is None:
+        return _nobodys(thing, owner)
+    if lab.moving:
+        return _underway(lab)
+    if gone(lab):
+        return Verdict.REMOVE, f"lab {lab.id} is {lab.phase}"
+    line = owner.line(thing.kind)
+    if line and line.state is State.MADE and line.id == thing.id:
+        return _yes(lab)
+    if thing.name != owner.names.get(thing.kind):
+        return Verdict.REMOVE, f"lab {lab.id} has another {thing.kind}"
+    if line is None or line.state is State.PLANNED:
+        return Verdict.ADOPT, f"lab {lab.id}'s journal lacks it"
+    return Verdict.REPORT, f"lab {lab.id}'s journal says {line.state} {line.id} instead"
+
+
+def _nobodys(thing: Thing, owner: Owner) -> Said:
+    if owner.weighty:
+        return Verdict.REPORT, "its lab is not known, but a machine, a disk or files of it exist: the table may have been lost"
+    if thing.region is None or thing.region == owner.region:
+        return Verdict.REMOVE, "its lab is not known, and no machine, disk or files of it exist"
+    if thing.region:
+        return Verdict.KEEP, f"it belongs to {thing.region}"
+    return Verdict.REPORT, "its lab is not known here, and it does not say which region it was made for"
+
+
+def _loose(thing: Thing, owner: Owner, verdict: Verdict, reason: str) -> Said:
+    if thing.state == "in-use":
+        return Verdict.KEEP, "it is in use"
+    return _underway(owner.lab) if owner.lab and owner.lab.moving else (verdict, reason)
+
+
+def _workflow(thing: Thing, lab: Lab | None) -> Said:
+    if lab is None:
+        return Verdict.REMOVE, "its lab is not known"
+    if lab.moving and thing.generation == lab.generation:
+        return _underway(lab)
+    return Verdict.REMOVE, f"lab {lab.id} is {lab.phase} {lab.generation}, and does not wait for it"
+
+
+def _token(thing: Thing, lab: Lab | None) -> Said:
+    if lab and lab.moving and thing.generation == lab.generation:
+        return _underway(lab)
+    return Verdict.REMOVE, "the workflow that left it is over"
+
+
+def _place(thing: Thing, lab: Lab | None) -> Said:
+    if thing.state == "missing":
+        return Verdict.ADOPT, f"lab {thing.lab_id} counts, but team {thing.name} does not count it"
+    if lab is None:
+        return Verdict.REMOVE, f"team {thing.name} gives a place to a lab that does not exist"
+    if lab.reserved and lab.team == thing.name:
+        return _yes(lab)
+    return Verdict.REMOVE, f"lab {lab.id} has given its place back"
+
+
+def _remains(thing: Thing, lab: Lab | None, now: datetime) -> Said:
+    if lab is None:
+        return Verdict.REPORT, "its lab is not known any more"
+    long_gone = thing.kind is What.LOG_STREAM and lab.phase is Phase.DELETED and now - lab.changed_at > REMEMBERED
+    return (Verdict.REPORT, f"lab {lab.id} is long gone") if long_gone else _yes(lab)
+
+
+def _late(lab: Lab | None, now: datetime) -> Said:
+    if lab is None or not lab.moving or lab.deadline is None or now - lab.deadline < LATE:
+        return Verdict.KEEP, "it is on its way"
+    return Verdict.REPORT, f"{lab.phase} since {lab.changed_at:%Y-%m-%d %H:%M}, and the sweep could not bring it to rest"
+
+
+def _underway(lab: Lab) -> Said:
+    return Verdict.KEEP, f"lab {lab.id} is {lab.phase}"
+
+
+def _yes(lab: Lab) -> Said:
+    return Verdict.KEEP, f"lab {lab.id} has it"
+
+
+def _never(lab: Lab) -> Said:
+    return Verdict.REPORT, f"lab {lab.id} does not count these files as its own; files are never removed unasked"
+
+
+HINTS: Mapping[str, str] = {
+    Kind.FILE_SYSTEM: "keep: tag it aws-research-wizard:kept-by=YOU · remove: aws efs delete-file-system --file-system-id {id}",
+    What.VOLUME: "keep: tag it aws-research-wizard:kept-by=YOU · remove: aws ec2 delete-volume --volume-id {id}",
+    Kind.INSTANCE: "keep: tag it aws-research-wizard:kept-by=YOU · remove: aws ec2 terminate-instances --instance-ids {id}",
+    Kind.ROLE: "keep: it costs nothing · remove: aws iam delete-role --role-name {id}, its inline policy first",
+    Kind.PROFILE: "keep: it costs nothing · remove: aws iam delete-instance-profile --instance-profile-name {id}",
+    What.QUEUE: "look: aws sqs receive-message; redrive: aws sqs start-message-move-task",
+    What.LOG_STREAM: "its lines age out by themselves",
+    What.BACKUPS: "restore from it, or remove the prefix labs/{id}/ from the backups bucket",
+    What.LAB: "read the alarms of reconcile_labs and of its workflow; deleting the lab always works",
+}
+
+
+def _hint(thing: Thing, verdict: Verdict) -> str:
+    return HINTS.get(thing.kind, "").format(id=thing.id) if verdict is Verdict.REPORT else ""
+
+
+def missing(lab: Lab, lines: Iterable[Entry], seen: frozenset[str]) -> list[Entry]:
+    """What a lab at rest should have, and was not seen. Its machine is another matter: the sweep watches that."""
+    if lab.moving or gone(lab):
+        return []
+    wanted = [one for one in lines if one.state is State.MADE and one.id and one.kind is not Kind.INSTANCE]
+    return [one for one in wanted if one.id not in seen]
+
+
+def lost(lab: Lab, entry: Entry, since: datetime) -> Finding:
+    """A lab's part is gone from the account, and not by us."""
+    said = f"lab {lab.id} has it in its journal, but it is gone from the account"
+    hint = (
+        "its files are in its backups" if entry.kind is Kind.FILE_SYSTEM else "a lab that is deleted and made anew has it again"
+    )
+    return Finding(entry.kind, entry.id, lab.id, Verdict.REPORT, said, hint, since=since)
+
+
+def sorted_for_acting(found: Iterable[Finding]) -> list[Finding]:
+    return sorted(found, key=lambda one: (ORDER.index(one.kind), one.id))
