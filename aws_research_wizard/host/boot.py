@@ -22,7 +22,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_research_wizard.host import commands, guard, hub, identity, kernels, people, processes, proof, storage
+from aws_research_wizard.host import commands, guard, hub, identity, kernels, people, processes, proof, releases, storage, upgrade
 from aws_research_wizard.host import orders as wanted
 from aws_research_wizard.host.control_plane import Away, ControlPlane, Refused, insist
 from aws_research_wizard.host.machine import MARKER, Machine
@@ -33,6 +33,8 @@ from aws_research_wizard.host.steps import StepFailed, Steps
 FAILED = 3
 """Exit code of a machine that said why it cannot become a lab: starting it again would not help."""
 HUB_SECONDS = 90.0
+SHORT_LIFE_SECONDS = 5.0
+"""A supervisor that ends sooner than this would end again: whoever watches us then begins the whole boot anew."""
 
 
 class Ended(BaseException):
@@ -44,7 +46,17 @@ def main(machine: Machine) -> int:
     if not machine.instance_id:
         machine = replace(machine, instance_id=Metadata().instance_id())
     os.environ[MARKER] = machine.instance_id
-    return Boot(machine).run()
+    release = releases.at_boot(machine, os.environ.get("AWR_ASKED", ""))
+    return Boot(machine).run() if release == machine.release else become(machine, release)
+
+
+def become(machine: Machine, release: str) -> int:
+    """Go on as the boot of another release that is on this machine."""
+    print(f"[boot] release {release} is the one to run, not {machine.release}", file=sys.stderr, flush=True)
+    place = releases.bundle(machine, release)
+    wheel = next(place.glob("*.whl"))
+    words = [sys.executable, "-P", "-m", "aws_research_wizard.host", "boot"]
+    os.execve(words[0], words, {**os.environ, "AWR_BUNDLE_DIR": str(place), "PYTHONPATH": str(wheel)})  # noqa: S606 (our own)
 
 
 class Boot:
@@ -52,12 +64,14 @@ class Boot:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+        self.asked = os.environ.get("AWR_ASKED", "")
         self.boot_id = uuid.uuid4().hex
         self.stop = threading.Event()
         self.steps = Steps()
         self.door = ControlPlane(machine.api_url, machine.execute_api)
         self.pool = ThreadPoolExecutor(8)
         self.supervisor: subprocess.Popen[bytes] | None = None
+        self.supervised_at = 0.0
 
     def run(self) -> int:
         """Tell the story; return the exit code."""
@@ -68,9 +82,14 @@ class Boot:
         except Ended:
             return 0
         except StepFailed as failure:
-            return 0 if self.stop.is_set() else self._fail(failure)
+            if self.stop.is_set():
+                return 0
+            instead = self._give_up(failure)
+            if not instead:
+                return self._fail(failure)
         finally:
             self._end()
+        return become(self.machine, instead)
 
     def _serve(self) -> int:
         self._tidy()
@@ -83,6 +102,8 @@ class Boot:
         hub_up = self.pool.submit(self._wait_for_hub, self._start_supervisor())
         _all([hub_up, *kernels_there])
         kernels.retire(self.machine, {kernel.name for kernel in orders.kernels})
+        kernels.note_release(self.machine)
+        releases.confirm(self.machine, self.asked)
         self.pool.submit(self._ready, orders)
         self.pool.submit(self._polish, orders.kernels)
         return self._watch()
@@ -148,6 +169,7 @@ class Boot:
         path = f"{self.machine.hub_env / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}"
         words = [str(self.machine.hub_env / "bin/python"), "-P", "-m", "aws_research_wizard.host", "supervise"]
         environment = commands.clean_env({"PATH": path, "AWR_BOOT_ID": self.boot_id, MARKER: self.machine.instance_id})
+        self.supervised_at = time.monotonic()
         self.supervisor = subprocess.Popen(words, env=environment, preexec_fn=guard.die_with_parent, start_new_session=True)
         return self.supervisor
 
@@ -167,17 +189,29 @@ class Boot:
 
     def _polish(self, installed: tuple[Kernel, ...]) -> None:
         machine = self.machine
+        releases.prune(machine, upgrade.in_use(machine))
         kernels.maker(machine, machine.logs / "boot.log").polish(machine.hub_env, machine.bundle / "requirements-host.txt")
         for kernel in installed:
             kernels.polish(machine, kernel)
 
     def _watch(self) -> int:
-        """Stay until asked to end, or until the supervisor ended (then whoever watches us starts us again)."""
+        """Stay until asked to end. A supervisor that ended is started again: it takes nobody's server with it."""
         while not self.stop.wait(0.5):
             if self.supervisor and self.supervisor.poll() is not None:
                 print("[boot] the supervisor ended", file=sys.stderr, flush=True)
-                return 1
+                if time.monotonic() - self.supervised_at < SHORT_LIFE_SECONDS:
+                    return 1
+                processes.end(lambda: processes.supervised(self.machine.instance_id))
+                self._start_supervisor()
         return 0
+
+    def _give_up(self, failure: StepFailed) -> str:
+        """Return the release to boot instead, when the one that came with this start cannot; blank when there is none."""
+        instead = releases.give_up(self.machine, self.asked, str(failure))
+        if instead:
+            self.steps.add(f"return to release {instead}", 0.0, f"release {self.machine.release} failed: {failure}")
+            self.steps.flush()
+        return instead
 
     def _fail(self, failure: StepFailed) -> int:
         print(f"[boot] failed · {failure}", file=sys.stderr, flush=True)

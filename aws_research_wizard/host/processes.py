@@ -33,6 +33,11 @@ def ours(instance_id: str, proc: Path = Path("/proc")) -> list[Process]:
     return [process for process in found if process and process.env.get(MARKER) == instance_id and process.pid not in spared]
 
 
+def supervised(instance_id: str, proc: Path = Path("/proc")) -> list[Process]:
+    """Return what a supervisor started here: the proxy, the hub, the agent. (A hub hands its own environment to no server.)"""
+    return [process for process in ours(instance_id, proc) if "SUPERVISOR_ENABLED" in process.env]
+
+
 def orphaned_kernels(processes: Iterable[Process], proc: Path = Path("/proc")) -> list[Process]:
     """Return the kernels whose server is gone. (A kernel names its server; whatever else a person left running is let be.)"""
     return [

@@ -31,6 +31,17 @@ from aws_research_wizard.local.home import REGION, Home, any_free_port, choose_p
 
 PORT_NAMES = ("hub", "hub_api", "proxy_api")
 STOP_GRACE_SECONDS = 20.0
+RESTART_SECONDS = 5
+#: On AWS systemd starts a boot again that was killed or ended badly, but for 3: it has said why it cannot become a lab.
+AS_SYSTEMD = """\
+while :; do
+  "{part}" && break
+  code=$?
+  echo "user data part {number} ended with $code"
+  [ "$code" -eq 3 ] && break
+  sleep {pause}
+done
+"""
 PASSED_ON = ("LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "TERM")
 PASSED_ON_PREFIXES = ("LC_", "UV_", "PIP_")
 
@@ -166,7 +177,7 @@ class Machine:
             part = boot / f"part-{number:03d}"
             part.write_text(text)
             part.chmod(0o700)
-            calls.append(f'"{part}" || echo "user data part {number} ended with $?"\n')
+            calls.append(AS_SYSTEMD.format(part=part, number=number, pause=RESTART_SECONDS))
         script = boot / "run"
         script.write_text(f'echo "machine {self.instance_id} boots"\n' + "".join(calls) + 'echo "user data has run"\n')
         return script

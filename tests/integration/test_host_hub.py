@@ -275,6 +275,28 @@ def test_boot_that_is_killed_takes_nobodys_server_with_it(box: Box, visit: Visit
     assert pids(box, "jupyterhub-singleuser") == before
 
 
+def test_supervisor_that_is_killed_takes_nobodys_server_with_it(box: Box, visit: Visit) -> None:
+    browser = signed_in(visit, box)
+    browser.start(LEAD)
+    kernel = browser.kernel(KERNEL)
+    browser.run(kernel, "y = 20")
+    before = pids(box, "jupyterhub-singleuser")
+    [supervisor] = pids(box, "aws_research_wizard.host supervise")
+    os.kill(supervisor, signal.SIGKILL)
+    assert eventually(lambda: [pid for pid in pids(box, "aws_research_wizard.host supervise") if pid != supervisor])
+    assert eventually(lambda: again_answers(browser, kernel), 40)
+    assert pids(box, "jupyterhub-singleuser") == before
+    assert len(pids(box, "aws_research_wizard.host proxy")) == 1
+
+
+def again_answers(browser: Browser, kernel: str) -> bool:
+    """Whether the kernel from before is reached through the new proxy."""
+    try:
+        return browser.run(kernel, "print(y + 1)").strip() == "21"
+    except (httpx.HTTPError, OSError, AssertionError):
+        return False
+
+
 def test_machine_stops_clean_and_starts_again_with_everything_there(box: Box, visit: Visit) -> None:
     browser, world = signed_in(visit, box), box.world
     browser.start(LEAD)

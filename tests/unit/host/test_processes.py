@@ -37,6 +37,13 @@ def test_processes_are_found_by_their_marker_in_any_session() -> None:
         assert other.pid not in found
 
 
+def test_what_a_supervisor_started_is_told_from_peoples_servers() -> None:
+    with running("pass", SUPERVISOR_ENABLED="1") as hub, running("pass") as server:
+        found = [process.pid for process in processes.supervised(NAME)]
+        assert hub.pid in found
+        assert server.pid not in found
+
+
 def test_the_asker_and_its_parents_are_spared() -> None:
     code = f"import sys; sys.path[:] = {sys.path!r}; from aws_research_wizard.host.processes import ours; print(ours('{NAME}'))"
     done = subprocess.run(

@@ -135,6 +135,18 @@ def test_a_script_that_fails_is_told_on_the_console(machine: Machine) -> None:
     assert not machine.alive()
 
 
+def test_a_boot_that_was_killed_begins_again_as_systemd_would_begin_it(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines, "RESTART_SECONDS", 0.1)
+    begun = machine.around.home.root / "begun"
+    boot(machine, f"#!/bin/sh\necho once >> {begun}\n[ $(wc -l < {begun}) -gt 1 ] || kill -9 $$\nsleep 30\n")
+    assert "ended with 137" in wait_for(machine.folder / "console.log", "ended with 137")
+    deadline = time.monotonic() + 5
+    while begun.read_text().count("once") < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert begun.read_text().count("once") == 2
+    machine.stop(5.0)
+
+
 def test_a_forgotten_machine_leaves_shared_storage(machine: Machine) -> None:
     kept = machine.around.home.efs / "fs-1" / "homes"
     kept.mkdir(parents=True)
