@@ -131,6 +131,9 @@ def _of_labs(living: Iterable[Lab]) -> Iterator[Thing]:
         left = store.waiting(lab.id)
         if left:
             yield Thing(What.TOKEN, lab.id, lab.id, name=left.token, made_at=lab.changed_at, generation=left.generation)
+        for one in store.works(lab.id):
+            if one.open:
+                yield Thing(What.WORK, f"{lab.id}/{one.id}", lab.id, one.id, one.asked_at, one.state, one.generation)
 
 
 def _places(labs: Iterable[Lab]) -> Iterator[Thing]:

@@ -41,6 +41,7 @@ class What(StrEnum):
     WORKFLOW = "workflow"
     PLACE = "place"
     TOKEN = "task-token"  # noqa: S105 - a kind of record
+    WORK = "work"
     QUEUE = "queue"
     LOG_STREAM = "log-stream"
     BACKUPS = "backups"
@@ -50,8 +51,8 @@ class What(StrEnum):
 NOTES = frozenset({What.TOKEN, What.LOG_STREAM, What.BACKUPS})  # worth telling; nobody has to do anything about them
 WEIGHTY = frozenset({Kind.INSTANCE, Kind.FILE_SYSTEM, What.VOLUME})  # while one of these exists, so may the lab
 ORDER: tuple[str, ...] = (
-    What.LAB, What.QUEUE, What.WORKFLOW, What.TOKEN, Kind.INSTANCE, Kind.RECORD, Kind.PROFILE, Kind.ROLE, What.INTERFACE,
-    Kind.MOUNT_TARGET, Kind.FILE_SYSTEM, Kind.STORAGE_GROUP, Kind.MACHINE_GROUP, What.VOLUME, What.PLACE, What.LOG_STREAM,
+    What.LAB, What.QUEUE, What.WORKFLOW, What.TOKEN, What.WORK, Kind.INSTANCE, Kind.RECORD, Kind.PROFILE, Kind.ROLE,
+    What.INTERFACE, Kind.MOUNT_TARGET, Kind.FILE_SYSTEM, Kind.STORAGE_GROUP, Kind.MACHINE_GROUP, What.VOLUME, What.PLACE, What.LOG_STREAM,
     What.BACKUPS,
 )  # fmt: skip # what leans on another goes before it
 
@@ -149,14 +150,16 @@ def _verdict(thing: Thing, owner: Owner, now: datetime) -> Said:
         case What.VOLUME:
             return _loose(thing, owner, Verdict.REPORT, "a disk that no machine has; what is on it nobody knows")
         case What.INTERFACE:
-            weighty = owner.lab is None and owner.weighty
-            return _loose(thing, owner, Verdict.REPORT if weighty else Verdict.REMOVE, "it is attached to nothing")
+            verdict, reason = (Verdict.REMOVE, "it is attached to nothing") if owner.lab else _nobodys(thing, owner)
+            return _loose(thing, owner, verdict, reason)
         case What.WORKFLOW:
-            return _workflow(thing, owner.lab)
+            return _workflow(thing, owner)
         case What.TOKEN:
             return _token(thing, owner.lab)
+        case What.WORK:
+            return _work(thing, owner.lab)
         case What.PLACE:
-            return _place(thing, owner.lab)
+            return _place(thing, owner)
         case What.QUEUE:
             said = f"{thing.state} messages wait that nobody could take"
             return (Verdict.REPORT, said) if thing.state not in ("", "0") else (Verdict.KEEP, "it is empty")
@@ -249,9 +252,10 @@ def _loose(thing: Thing, owner: Owner, verdict: Verdict, reason: str) -> Said:
     return _underway(owner.lab) if owner.lab and owner.lab.moving else (verdict, reason)
 
 
-def _workflow(thing: Thing, lab: Lab | None) -> Said:
+def _workflow(thing: Thing, owner: Owner) -> Said:
+    lab = owner.lab
     if lab is None:
-        return Verdict.REMOVE, "its lab is not known"
+        return _nobodys(thing, owner)
     if lab.moving and thing.generation == lab.generation:
         return _underway(lab)
     return Verdict.REMOVE, f"lab {lab.id} is {lab.phase} {lab.generation}, and does not wait for it"
@@ -263,11 +267,18 @@ def _token(thing: Thing, lab: Lab | None) -> Said:
     return Verdict.REMOVE, "the workflow that left it is over"
 
 
-def _place(thing: Thing, lab: Lab | None) -> Said:
+def _work(thing: Thing, lab: Lab | None) -> Said:
+    if lab and (lab.moving or (lab.phase is Phase.READY and thing.generation == lab.generation)):
+        return _yes(lab)
+    return Verdict.REMOVE, "no machine will ever do it, and it is still open"
+
+
+def _place(thing: Thing, owner: Owner) -> Said:
+    lab = owner.lab
     if thing.state == "missing":
         return Verdict.ADOPT, f"lab {thing.lab_id} counts, but team {thing.name} does not count it"
     if lab is None:
-        return Verdict.REMOVE, f"team {thing.name} gives a place to a lab that does not exist"
+        return _nobodys(thing, owner)
     if lab.reserved and lab.team == thing.name:
         return _yes(lab)
     return Verdict.REMOVE, f"lab {lab.id} has given its place back"

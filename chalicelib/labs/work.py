@@ -68,6 +68,13 @@ def end_all(lab: Lab, why: str) -> None:
             _end(lab.id, work, WorkState.FAILED, cause=why, error=AWAY)
 
 
+def end_stale(lab_id: str, work_id: str) -> None:
+    """Close one piece that its lab's machine will never do, unless it may do it after all."""
+    lab, known = store.load(lab_id, consistent=True), store.work(lab_id, work_id)
+    if known and known.open and (lab.phase is not Phase.READY or known.generation != lab.generation):
+        _end(lab_id, known, WorkState.FAILED, cause=away(lab).message, error=AWAY)
+
+
 # ---- the machine's side --------------------------------------------------------------------------------------------------
 
 
