@@ -1,4 +1,4 @@
-"""`python -m aws_research_wizard.host boot | supervise | proxy | agent | piece`: the parts of a lab's machine, each a process."""
+"""`python -m aws_research_wizard.host boot | supervise | proxy | serve | agent …`: the parts of a lab's machine, each a process."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from importlib import import_module
 
 from aws_research_wizard.host.machine import Machine
 
-PARTS = ("boot", "supervise", "proxy", "agent", "piece")
+PARTS = ("boot", "supervise", "proxy", "serve", "agent", "piece", "upgrade", "prove", "smoke")
 
 
 def main(words: list[str]) -> int:

@@ -1,7 +1,7 @@
 """How does the machine talk with the control plane while people work? It tells how the lab is, and does what is ordered.
 
 Keeps true: no order interrupts anybody but the person it takes off the list; a control plane that is away changes nothing
-here but the rhythm of asking; the agent never ends by itself.
+here but the rhythm of asking; the agent never ends by itself, unless another release is current: the supervisor starts that one's.
 """
 
 import os
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from aws_research_wizard.host import identity, kernels, load, people, piece, processes, shipping
+from aws_research_wizard.host import identity, kernels, load, people, piece, processes, releases, shipping, upgrade
 from aws_research_wizard.host import orders as wanted
 from aws_research_wizard.host.control_plane import Away, ControlPlane, Refused
 from aws_research_wizard.host.hub_api import HubApi, HubAway
@@ -54,11 +54,25 @@ class Agent:
     def run(self, stop: threading.Event) -> None:
         """Beat until `stop`: at the ordered rhythm while answered, slower and slower while not."""
         failures = 0
-        while not stop.is_set():
+        self._try("kernels of this release", self._take_over)
+        while not stop.is_set() and not self.superseded():
             failures = 0 if self.beat() else failures + 1
             kept = wanted.load(self.machine.state)
             rhythm = kept.heartbeat_seconds if kept else 30.0
             stop.wait(min(rhythm * 2 ** min(failures, 6), max(MOST_SECONDS, rhythm)))
+
+    def superseded(self) -> bool:
+        """Say whether this machine runs another release than ours; a change that nobody conducts any more is taken back first."""
+        self._try("upgrade", lambda: upgrade.settle(self.machine))
+        record, now = releases.load(self.machine), releases.current(self.machine)
+        return bool(now) and now != self.machine.release and not (record and record.open)
+
+    def _take_over(self) -> None:
+        """After a change of release, put its kernels in place; those that run go on in the environments they have."""
+        orders = wanted.load(self.machine.state)
+        if orders and kernels.of_another_release(self.machine):
+            self._install(orders)
+            kernels.note_release(self.machine)
 
     def beat(self) -> bool:
         """Tell, do what is ordered, tidy up; say whether the control plane answered."""
@@ -73,6 +87,7 @@ class Agent:
         seen = load.now(self.started, self.machine.root)
         return {
             "boot_id": self.boot_id,
+            "release": releases.told(self.machine),
             "uptime_s": round(seen.uptime_s, 1),
             "storage_used_bytes": self.usage.bytes(),
             "cpu": seen.cpu,
@@ -125,7 +140,7 @@ class Agent:
         if marker:
             processes.end(lambda: processes.orphaned_kernels(processes.ours(marker)))
 
-    def _try(self, what: str, action: Callable[[], None]) -> bool:
+    def _try(self, what: str, action: Callable[[], object]) -> bool:
         """Do `action`; whatever goes wrong is said and survived."""
         try:
             action()

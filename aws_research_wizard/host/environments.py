@@ -32,8 +32,8 @@ class Maker:
 
     def make(self, place: Path, lock: Path, wheels: Sequence[Path] = ()) -> str:
         """Make sure that `place` is the environment of `lock`, with `wheels` on top; return how: kept, linked or installed."""
-        mark = self._mark(lock, *wheels)
-        if (place / FINGERPRINT).exists() and (place / FINGERPRINT).read_text() == mark:
+        mark = self.mark(lock, *wheels)
+        if self.is_of(place, lock, *wheels):
             return "kept"
         shutil.rmtree(place, ignore_errors=True)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +45,11 @@ class Maker:
             (made / FINGERPRINT).write_text(mark)
             made.replace(place)
         return how
+
+    def is_of(self, place: Path, lock: Path, *wheels: Path) -> bool:
+        """Say whether `place` is the complete environment of `lock` with `wheels`."""
+        mark = place / FINGERPRINT
+        return mark.exists() and mark.read_text() == self.mark(lock, *wheels)
 
     def polish(self, place: Path, lock: Path) -> None:
         """Compile an environment, so that later starts are quicker (people cannot write to it: theirs never would be)."""
@@ -90,9 +95,9 @@ class Maker:
             (made / COMPILED).touch()
 
     def _finished(self, lock: Path) -> Path:
-        return Path(self.cache or "") / "environments" / self._mark(lock)[:20]
+        return Path(self.cache or "") / "environments" / self.mark(lock)[:20]
 
-    def _mark(self, *files: Path) -> str:
+    def mark(self, *files: Path) -> str:
         """Return what an environment depends on, as one hash."""
         seen = hashlib.sha256(f"1 {self.python}".encode())
         for file in files:

@@ -43,6 +43,7 @@ def configure(machine: Machine, orders: Orders) -> None:
     front = _render("supervisord-caddy.conf.template", values) if orders.host else ""
     files.write(machine.etc / "jupyterhub_config.py", _render("jupyterhub_config.py.template", values))
     files.write(machine.etc / "supervisord.conf", _render("supervisord.conf.template", {**values, "front": front}))
+    files.write(machine.etc / "part", _render("part.template", values))
     files.write_json(machine.etc / "jupyter/jupyter_server_config.json", SERVER, files.PUBLIC)
     if orders.host:
         files.write(machine.etc / "Caddyfile", _render("Caddyfile.template", values))
@@ -114,6 +115,7 @@ def _values(machine: Machine, orders: Orders) -> dict[str, str]:
         "python": str(python),
         "caddy": str(machine.hub_env / "bin/caddyserver"),
         "etc": str(machine.etc),
+        "opt": str(machine.opt),
         "run": str(machine.run),
         **{f"port_{name}": str(port) for name, port in vars(machine.ports).items()},
     }

@@ -52,6 +52,19 @@ def retire(machine: Machine, wanted: set[str]) -> list[str]:
     return gone
 
 
+def note_release(machine: Machine) -> None:
+    """Remember that the kernels in place are those of this release."""
+    files.write(machine.run / "kernels-of", machine.release)
+
+
+def of_another_release(machine: Machine) -> bool:
+    """Say whether the kernels that were put in place are another release's; False while the boot still makes them."""
+    try:
+        return (machine.run / "kernels-of").read_text() != machine.release
+    except OSError:
+        return False
+
+
 def _python(machine: Machine, kernel: Kernel, tools: Tools, log: Path) -> str:
     place, lock = _place(machine, kernel), machine.bundle / kernel.lock
     if not kernel.lock or not lock.is_file():
@@ -68,7 +81,7 @@ def _register(machine: Machine, kernel: Kernel, place: Path, tools: Tools, log: 
     known = files.read_json(spec)
     if known and known.get("env") == env and known.get("display_name") == kernel.display_name:
         return
-    beside = machine.run / "specs" / kernel.name
+    beside = machine.jupyter / ".coming" / kernel.name
     shutil.rmtree(beside, ignore_errors=True)
     words = [str(place / "bin/python"), "-m", "ipykernel", "install", "--prefix", str(beside), "--name", kernel.name]
     commands.run([*words, "--display-name", kernel.display_name], log)
@@ -91,7 +104,12 @@ def environment(kernel: Kernel, place: Path, tools: Tools) -> dict[str, str]:
 
 
 def _place(machine: Machine, kernel: Kernel) -> Path:
-    return machine.opt / "kernels" / kernel.name
+    """Where the kernel's environment is: under its plain name, or beside it when another release's stands there (people use it)."""
+    plain, lock = machine.opt / "kernels" / kernel.name, machine.bundle / kernel.lock
+    made = maker(machine, machine.logs / f"kernel-{kernel.name}.log")
+    if not plain.exists() or not lock.is_file() or made.is_of(plain, lock):
+        return plain
+    return plain.with_name(f"{kernel.name}-{made.mark(lock)[:8]}")
 
 
 def _specs(machine: Machine) -> Path:

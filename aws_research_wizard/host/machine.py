@@ -45,6 +45,8 @@ class Machine:
     execute_api: str | None
     instance_id: str
     boot_script_seconds: float
+    software: Path | None = None
+    specs: Path | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Machine":
@@ -73,6 +75,8 @@ class Machine:
             execute_api=env.get("AWR_EXECUTE_API_ENDPOINT") or None,
             instance_id=env.get(MARKER, ""),
             boot_script_seconds=float(env.get("AWR_BOOT_SECONDS") or 0),
+            software=Path(env["AWR_SOFTWARE"]) if env.get("AWR_SOFTWARE") else None,
+            specs=Path(env["AWR_SPECS"]) if env.get("AWR_SPECS") else None,
         )
 
     @property
@@ -83,7 +87,12 @@ class Machine:
     @property
     def opt(self) -> Path:
         """Installed software: may be thrown away and made again."""
-        return self.root / "opt/wizard"
+        return self.software or self.root / "opt/wizard"
+
+    @property
+    def release(self) -> str:
+        """The release whose code this is: its bundle's name without the word before it."""
+        return self.bundle.name.removeprefix("bundle-")
 
     @property
     def state(self) -> Path:
@@ -107,13 +116,13 @@ class Machine:
 
     @property
     def hub_env(self) -> Path:
-        """The environment of JupyterHub, JupyterLab, the proxy and the agent."""
-        return self.opt / "hub"
+        """The environment of JupyterHub, JupyterLab, the proxy and the agent: each release has its own."""
+        return self.opt / "hubs" / self.release
 
     @property
     def jupyter(self) -> Path:
         """The prefix under which kernel specifications are registered (one, so that a new kernel needs no restart)."""
-        return self.opt / "jupyter"
+        return self.specs or self.opt / "jupyter"
 
     @property
     def storage(self) -> Path:

@@ -14,13 +14,20 @@ started=$(date +%s.%N)
 root="${AWR_MACHINE_ROOT:-}"
 python="${AWR_PYTHON:-/usr/bin/python3}"
 bundle='__BUNDLE__'
-here="$root/opt/wizard/bundle/$(basename "$bundle" .tar.gz)"
+wizard="$root/opt/wizard"
+asked="$(basename "$bundle" .tar.gz)"
+here="$wizard/bundle/$asked"
+
+# The release that runs here is booted, be it newer than the one of the launch; unless this start asks for another than the last did.
+current="$(readlink -f "$wizard/current" 2>/dev/null || true)"
+if [ ! -e "$current/.complete" ]; then current=""; fi
+if [ -n "$current" ] && [ "$(cat "$wizard/asked" 2>/dev/null)" = "$asked" ]; then here="$current"; fi
 
 # What belongs to whoever started us is no business of the lab's.
 unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE \
   PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV CONDA_PREFIX
 
-if [ ! -e "$here/.complete" ]; then
+fetch() {
   mkdir -p "$here"
   # Credentials are fetched and used inside this process: they are in no argv, no environment, no file.
   "$python" - "$bundle" '__REGION__' "$here/bundle.tar.gz" <<'PYTHON'
@@ -75,13 +82,16 @@ for wait in (1, 2, 4, 8, 15, 15, 15, 15, 0):  # a new role's rights take some se
             sys.exit(1)
         time.sleep(wait)
 PYTHON
-  tar -xzf "$here/bundle.tar.gz" -C "$here" --no-same-owner
-  rm "$here/bundle.tar.gz"
-  touch "$here/.complete"
+  tar -xzf "$here/bundle.tar.gz" -C "$here" --no-same-owner && rm "$here/bundle.tar.gz" && touch "$here/.complete"
+}
+if [ ! -e "$here/.complete" ] && ! fetch; then
+  for whole in "$wizard"/bundle/*/.complete; do if [ -z "$current" ] && [ -e "$whole" ]; then current="${whole%/.complete}"; fi; done
+  [ -n "$current" ] || exit 1
+  here="$current"
 fi
 
 export AWR_LAB_ID='__LAB_ID__' AWR_STAGE='__STAGE__' AWR_REGION='__REGION__' AWR_API_URL='__API_URL__' \
-  AWR_FILE_SYSTEM_ID='__FILE_SYSTEM_ID__' AWR_ACCESS_MODE='__ACCESS_MODE__' AWR_BUNDLE_DIR="$here" \
+  AWR_FILE_SYSTEM_ID='__FILE_SYSTEM_ID__' AWR_ACCESS_MODE='__ACCESS_MODE__' AWR_BUNDLE_DIR="$here" AWR_ASKED="$asked" \
   AWS_REGION='__REGION__' AWS_DEFAULT_REGION='__REGION__'
 PYTHONPATH=$(echo "$here"/*.whl)
 AWR_BOOT_SECONDS=$("$python" -c "import time; print(round(time.time() - $started, 3))")
