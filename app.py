@@ -5,6 +5,9 @@ from chalicelib.runtime import api as service  # before Chalice: importing chali
 # isort: split
 from chalice import Chalice
 
+from chalicelib.audit import api as audit
+from chalicelib.audit import events as audit_events
+from chalicelib.audit import schedules as audit_schedules
 from chalicelib.labs import account_api as labs_account
 from chalicelib.labs import api as labs
 from chalicelib.labs import events as labs_events
@@ -32,5 +35,8 @@ for entries in (
     labs_schedules,  # the sweep for what was lost
     labs_account,  # what nobody counts as theirs
     runtime_events,  # facts, from the stream to the bus
+    audit_events,  # and from the stream into the log that cannot be bent
+    audit_schedules,  # is it whole
+    audit,  # what happened, for whoever may know
 ):
     app.register_blueprint(entries.bp)

@@ -99,6 +99,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
     "limits": {},
     "labs": {"by_person": ("person", "lab_id"), "by_due": ("due_pk", "due")},
     "facts": {},
+    "audit": {"by_subject": ("subject", "sk"), "by_actor": ("actor", "sk")},
 }
 
 

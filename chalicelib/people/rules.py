@@ -54,10 +54,11 @@ class Action(StrEnum):
     MANAGE_USERS = "change the people of this lab"
     MANAGE_PEOPLE = "change who may use this stage"
     SEE_ACCOUNT = "look after the account"
+    SEE_AUDIT = "read the audit log"
 
 
 READ_ONLY = frozenset({Scope.LABS_READ, Scope.PACKS_READ, Scope.TOKENS_WRITE})
-OF_THE_STAGE = frozenset({Action.MANAGE_PEOPLE, Action.SEE_ACCOUNT})  # for admins alone
+OF_THE_STAGE = frozenset({Action.MANAGE_PEOPLE, Action.SEE_ACCOUNT, Action.SEE_AUDIT})  # for admins alone
 OF_A_LAB = {
     LabRole.LEAD: frozenset({Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB, Action.CHANGE_LAB, Action.MANAGE_USERS}),
     LabRole.MEMBER: frozenset({Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB}),

@@ -13,6 +13,8 @@ from chalice.app import Blueprint
 from chalicelib.runtime import aws, settings
 from chalicelib.runtime.clock import parse_iso
 from chalicelib.runtime.entries import task
+from chalicelib.runtime.outbox import is_new_fact as is_new_fact
+from chalicelib.runtime.outbox import told
 
 bp = Blueprint(__name__)
 SOURCE = "aws-research-wizard"
@@ -30,11 +32,6 @@ def publish_facts(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
 
 
-def is_new_fact(record: dict[str, Any]) -> bool:
-    image = record["dynamodb"].get("NewImage", {})
-    return record.get("eventName") == "INSERT" and image.get("sk", {}).get("S", "").startswith("FACT#")
-
-
 def _put(records: list[dict[str, Any]]) -> list[str]:
     answer = aws.client("events").put_events(Entries=[entry_of(record["dynamodb"]["NewImage"]) for record in records])
     pairs = zip(records, answer["Entries"], strict=True)
@@ -43,23 +40,11 @@ def _put(records: list[dict[str, Any]]) -> list[str]:
 
 def entry_of(image: dict[str, Any]) -> dict[str, Any]:
     """The bus's view of a stored fact. `id` is the same each time it is delivered."""
-    text = {name: value["S"] for name, value in image.items() if "S" in value}
-    detail = {
-        "id": f"{text['pk']}/{text['sk']}",
-        "name": text["name"],
-        "subject": text["subject"],
-        "data": json.loads(text["data"]),
-        "at": text["at"],
-        "by": text["by"],
-        "correlation_id": text["correlation_id"],
-        "changes": json.loads(text.get("changes", "{}")),
-        "origin": json.loads(text.get("origin", "{}")),
-        "on_behalf_of": text.get("on_behalf_of", ""),
-    }
+    detail = told(image)
     return {
         "Source": SOURCE,
-        "DetailType": text["name"],
+        "DetailType": detail["name"],
         "Detail": json.dumps(detail),
-        "Time": parse_iso(text["at"]),
+        "Time": parse_iso(detail["at"]),
         "EventBusName": settings.current().bus,
     }
