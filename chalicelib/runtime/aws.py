@@ -36,12 +36,12 @@ class _Everything:
 
 
 @lru_cache(maxsize=32)
-def client(service: str) -> Any:
-    """The client of one service, with standard retries and time-outs that fit inside a Lambda's own."""
+def client(service: str, region: str = "") -> Any:
+    """The client of one service (here, or in another region), with retries and time-outs that fit inside a Lambda's own."""
     from botocore.config import Config
 
     config = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, read_timeout=20)
-    return session().create_client(service, region_name=settings.current().region, config=config)
+    return session().create_client(service, region_name=region or settings.current().region, config=config)
 
 
 def account_of(context: Any) -> str:

@@ -38,6 +38,9 @@ class Settings:
     artifacts_bucket: str = ""
     bundle_key: str = ""
     boot_timeout_seconds: int = 900
+    backups_bucket: str = ""
+    second_region: str = ""
+    second_bucket: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -60,6 +63,9 @@ class Settings:
             artifacts_bucket=env.get("ARTIFACTS_BUCKET", ""),
             bundle_key=env.get("BUNDLE_KEY", ""),
             boot_timeout_seconds=_number(env, "BOOT_TIMEOUT_SECONDS", 900),
+            backups_bucket=env.get("BACKUPS_BUCKET", ""),
+            second_region=env.get("SECOND_REGION", ""),
+            second_bucket=env.get("SECOND_BUCKET", ""),
         )
 
     def table(self, name: str) -> str:
