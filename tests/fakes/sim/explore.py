@@ -1,0 +1,279 @@
+"""What does every single fault, and every pair of faults, do to a flow? All of them, without repeating what is the same.
+
+From each state of the world the next delivery is run without a fault, and once for each way in which it or one of its calls can go
+wrong. What follows depends on the state alone, so a state met again (with as many faults left) is not followed again: the number of its
+histories is known. Histories covered are those that a run from the beginning for each placement of the faults would have made.
+
+A process that dies after a call leaves what stood at that moment; that is the same as dying right before the next call.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fakes.sim.cloud import Kept
+from tests.fakes.sim.faults import AT_CALLS, BETWEEN, KINDS, Call, Plan, Strike
+from tests.fakes.sim.flows import FLOWS, Flow
+from tests.fakes.sim.town import Step, Town, Unit, simulated
+
+Check = Callable[[Town, bool], list[str]]
+TWICE = ("task", "again", "news", "stream", "ask")
+MOST = 25  # violations that are kept
+DEEP = 400  # deliveries in one history
+
+
+@dataclass(frozen=True)
+class Violation:
+    what: str
+    path: str
+
+
+@dataclass
+class Result:
+    flow: str
+    faults: int
+    calls: int = 0  # to AWS, in the flow's history without faults
+    kinds: tuple[str, ...] = KINDS
+    histories: int = 0
+    units: int = 0  # deliveries executed
+    states: int = 0  # different states followed
+    made_calls: int = 0
+    seconds: float = 0.0
+    ends: Counter[str] = field(default_factory=Counter)  # phase → states in which the flow came to rest
+    struck: Counter[str] = field(default_factory=Counter)  # kind → deliveries that were struck so
+    violations: list[Violation] = field(default_factory=list)
+
+
+def explore(
+    flow: Flow, faults: int = 1, check: Check = lambda _town, _quiet: [], kinds: tuple[str, ...] = KINDS, seed: int = 0
+) -> Result:
+    """Everything that `faults` faults can do to a flow."""
+    with simulated(seed) as town:
+        return Explorer(town, flow, faults, check, kinds).run()
+
+
+class Explorer:
+    def __init__(self, town: Town, flow: Flow, faults: int, check: Check, kinds: tuple[str, ...]) -> None:
+        self.town, self.flow, self.check, self.kinds = town, flow, check, kinds
+        self.result = Result(flow.name, faults, kinds=kinds)
+        self.known: dict[tuple[int, bool, int], int | None] = {}
+        self.path: list[str] = []
+        self.stale_known: dict[tuple[int, int, int], int] = {}
+
+    def run(self) -> Result:
+        sys.setrecursionlimit(20_000)
+        began, town = time.perf_counter(), self.town
+        lab_id = self.flow.before(town)
+        self.flow.ask(town, lab_id)
+        self.result.histories = self.follow(town.snapshot(), self.result.faults)
+        self.result.states = len(self.known)
+        self.result.calls = self._clean(lab_id)
+        self.result.seconds = time.perf_counter() - began
+        return self.result
+
+    def _clean(self, _lab_id: str) -> int:
+        """The calls of the flow when nothing goes wrong."""
+        with simulated(self.town.cloud.seed) as town:
+            self.flow.ask(town, self.flow.before(town))
+            calls = 0
+            while not town.at_rest():
+                town.deliver(town.units()[0])
+                calls += len(town.calls)
+        return calls
+
+    # ---- from state to state
+
+    def follow(self, state: Kept, left: int) -> int:
+        """The number of histories that begin here with at most so many faults; each is judged."""
+        town = self.town
+        digest = town.digest()
+        at_rest = town.at_rest()
+        key = (digest, at_rest, left)
+        if key in self.known:
+            found = self.known[key]
+            if found is None:
+                self._wrong("it goes round in a circle and never comes to rest")
+                return 1
+            return found
+        for wrong in self.check(town, at_rest):
+            self._wrong(wrong)
+        if at_rest or len(self.path) > DEEP:
+            if not at_rest:
+                self._wrong("it does not come to rest")
+            self._ended()
+            self.known[key] = 1
+            return 1
+        self.known[key] = None
+        count = self._onward(state, left)
+        self.known[key] = count
+        return count
+
+    def _onward(self, state: Kept, left: int) -> int:
+        units = self.town.units()
+        count = self._runs(state, units[0], left)
+        if left and "reordered" in self.kinds:
+            for other in units[1:]:
+                count += self._branch(state, other, (), left - 1, "reordered")
+        return count
+
+    def _branch(self, state: Kept, unit: Unit, plan: Plan, left: int, kind: str) -> int:
+        """One delivery, and what follows it."""
+        self._deliver(state, unit, plan, kind)
+        return self._after(unit, plan, left, kind)
+
+    def _after(self, unit: Unit, plan: Plan, left: int, kind: str = "") -> int:
+        self.path.append(written(unit, plan, kind))
+        count = self.follow(self.town.snapshot(), left)
+        self.path.pop()
+        return count
+
+    def _deliver(self, state: Kept, unit: Unit, plan: Plan, kind: str) -> None:
+        self.town.restore(state)
+        self.town.deliver(unit, plan)
+        self.result.units += 1
+        self.result.made_calls += len(self.town.calls)
+        if kind:
+            self.result.struck[kind] += 1
+
+    def _runs(self, state: Kept, unit: Unit, left: int, plan: Plan = ()) -> int:
+        """The next delivery in all its ways, beginning with the plan so far."""
+        town = self.town
+        town.moments = [] if left and "dies" in self.kinds else None
+        self._deliver(state, unit, plan, plan[-1].kind if plan else "")
+        moments, town.moments, calls, clean = town.moments or [], None, list(town.calls), town.snapshot()
+        others = self._others(state, unit) if left else []
+        count = self._after(unit, plan, left)
+        if not left:
+            return count
+        town.restore(clean)
+        count += self._deaths(state, unit, plan, moments, left)
+        if not plan and unit.kind in TWICE and "twice" in self.kinds:
+            count += self._twice(state, unit, left)
+        first = plan[-1].at if plan else 0
+        for place in range(first, len(calls)):
+            for kind, other in self._ways(calls[place], place, unit, others, plan):
+                count += self._runs(state, unit, left - 1, (*plan, Strike(place, kind, other)))
+        return count
+
+    def _deaths(self, state: Kept, unit: Unit, plan: Plan, moments: list[Kept], left: int) -> int:
+        """The process dies before its first call, or after any of them."""
+        if "dies" not in self.kinds:
+            return 0
+        count = 0
+        first = plan[-1].at if plan else -1
+        for place in range(first, len(moments)):
+            strike = (*plan, Strike(place, "dies"))
+            if place < 0:
+                self._deliver(state, unit, strike, "dies")
+            elif plan and place == plan[-1].at:
+                continue
+            else:
+                self.town.restore(moments[place])
+                self.town.died(unit)
+                self.result.struck["dies"] += 1
+            count += self._after(unit, strike, left - 1, "dies")
+        return count
+
+    def _twice(self, state: Kept, unit: Unit, left: int) -> int:
+        self._deliver(state, unit, (), "twice")
+        self.town.twin(unit)
+        return self._after(unit, (), left - 1, "twice")
+
+    def _others(self, state: Kept, unit: Unit) -> list[str]:
+        """What else may happen while this delivery is under way."""
+        self_kinds = ("machine", "news", "task", "again", "arrives", "ask")
+        now = self.town.snapshot()
+        self.town.restore(state)
+        found = [str(other) for other in self.town.units() if other != unit and other.kind in self_kinds]
+        self.town.restore(now)
+        return found
+
+    def _ways(self, call: Call, place: int, unit: Unit, others: list[str], plan: Plan) -> list[tuple[str, str]]:
+        """How this call can go wrong, given what was struck before it."""
+        same = bool(plan) and plan[-1].at == place
+        if same and plan[-1].kind not in BETWEEN:
+            return []
+        ways = [(kind, "") for kind in AT_CALLS if kind in self.kinds and kind != "dies" and applies(kind, call)]
+        if same:
+            return ways
+        if "twin" in self.kinds and unit.kind in (*TWICE, "machine"):
+            ways.append(("twin", ""))
+        if "crossed" in self.kinds:
+            ways += [("crossed", other) for other in others]
+        if "swept" in self.kinds and unit.kind != "tick":
+            ways.append(("swept", ""))
+        if "deleted" in self.kinds and self.town.labs() and unit.kind != "tick":
+            ways.append(("deleted", self.town.labs()[0]))
+        return ways
+
+    # ---- what is found
+
+    def _wrong(self, what: str) -> None:
+        if len(self.result.violations) < MOST:
+            self.result.violations.append(
+                Violation(what, f"{self.flow.name} seed={self.town.cloud.seed} | " + " | ".join(self.path))
+            )
+
+    def _ended(self) -> None:
+        for lab_id in self.town.labs() or [""]:
+            self.result.ends[str(self.town.lab(lab_id).get("phase", "none"))] += 1
+
+
+def applies(kind: str, call: Call) -> bool:
+    """Can this call go wrong in this way?"""
+    match kind:
+        case "stale":
+            consistent = call.asked.get("ConsistentRead") and not call.asked.get("IndexName")
+            return (
+                call.reads and not consistent and call.service not in ("stepfunctions", "ssm", "secretsmanager", "sts")
+            ) or call.verb == "run_instances"
+        case "no_capacity":
+            return call.verb in ("run_instances", "start_instances")
+        case "lost" | "repeated":
+            return not call.reads and call.service != "sts"  # of a read they are `fails`, and nothing
+        case _:
+            return True
+
+
+# ---- histories as text ---------------------------------------------------------------------------------------------------
+
+
+def written(unit: Unit, plan: Plan, kind: str = "") -> str:
+    strikes = "".join(f" !{strike.at}:{strike.kind}{'=' + strike.other if strike.other else ''}" for strike in plan)
+    return f"{unit}{strikes}{' !twice' if kind == 'twice' else ''}"
+
+
+def read(text: str) -> tuple[Step, bool]:
+    """The step that `written` wrote, and whether it happened twice."""
+    name, *strikes = text.split(" !")
+    kind, _, rest = name.partition(":")
+    twice = "twice" in strikes
+    plan = tuple(_strike(one) for one in strikes if one != "twice")
+    return Step(Unit(kind, rest), plan), twice
+
+
+def _strike(text: str) -> Strike:
+    at, _, rest = text.partition(":")
+    kind, _, other = rest.partition("=")
+    return Strike(int(at), kind, other)
+
+
+def replay(path: str, see: Callable[[Town, str], Any] = lambda _town, _step: None) -> list[str]:
+    """Repeat the history of a violation; `see` looks on after each step. Returns the last call's names."""
+    head, *steps = path.split(" | ")
+    name, _, seed = head.partition(" seed=")
+    with simulated(int(seed or 0)) as town:
+        flow = FLOWS[name]
+        flow.ask(town, flow.before(town))
+        for text in steps:
+            step, twice = read(text)
+            town.deliver(step.unit, step.plan)
+            if twice:
+                town.twin(step.unit)
+            see(town, text)
+        return [call.name for call in town.calls]

@@ -1,0 +1,44 @@
+"""Which flows are explored? One row each: how the world stands before it, and what somebody then asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from tests.fakes.sim.town import Town
+
+
+class Flow(NamedTuple):
+    """`before` gives a quiet world and its lab's id; `ask` queues the request that starts the flow."""
+
+    name: str
+    before: Callable[[Town], str]
+    ask: Callable[[Town, str], object]
+
+
+def nothing(_town: Town) -> str:
+    return ""
+
+
+def ready(town: Town) -> str:
+    lab_id = town.request(users=2)
+    town.quiet()
+    assert town.lab(lab_id)["phase"] == "READY", town.lab(lab_id)
+    return lab_id
+
+
+def stopped(town: Town) -> str:
+    lab_id = ready(town)
+    town.stop(lab_id)
+    town.quiet()
+    return lab_id
+
+
+ROWS = (
+    Flow("provision", nothing, lambda town, _: town.ask("POST", "/labs", {"domain": "genomics", "users": 2})),
+    Flow("stop", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/stop")),
+    Flow("start", stopped, lambda town, lab: town.ask("POST", f"/labs/{lab}/start")),
+    Flow("scale", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/scale", {"instance_type": "r6i.4xlarge"})),
+    Flow("teardown", ready, lambda town, lab: town.ask("DELETE", f"/labs/{lab}?data=delete")),
+)
+FLOWS: Mapping[str, Flow] = {flow.name: flow for flow in ROWS}

@@ -1,0 +1,106 @@
+"""How is production code made to live in a simulated world? By replacing what reaches outside: AWS's clients, the clock, chance, sleep.
+
+Everything is put back at the end. Logs and metrics are switched off, for they are most of a delivery's time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from tests.conftest import STAGE_ENV, Context
+from tests.fakes.sim.cloud import Cloud
+
+SETTINGS = {
+    "ARTIFACTS_BUCKET": "artifacts",
+    "BUNDLE_KEY": "host/bundle-1.tar.gz",
+    "API_URL": "https://api.test/api",
+    "IMAGE_PARAMETER": "/aws/service/debian/release/12/latest/amd64",
+    "MAX_LABS_PER_TEAM": "1000",
+    "LOG_LEVEL": "CRITICAL",
+}
+_UUIDS = iter(range(10**12))
+
+
+class Numbered:
+    """Facts of one delivery keep their order; their number follows from how many there are."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud, self.last = cloud, 0
+
+    def __next__(self) -> int:
+        self.last = max(self.last + 1, self.cloud.shelf("sim.facts", kept=False).get("last", 0) + 1)
+        self.cloud.shelf("sim.facts", kept=False).put("last", self.last)
+        return self.last
+
+
+@contextlib.contextmanager
+def installed(cloud: Cloud, **settings_: str) -> Iterator[None]:
+    """Production code talks to `cloud` inside this block."""
+    from pynamodb.connection import Connection
+    from pynamodb.connection import base as pynamodb_base
+
+    from chalicelib.labs import sts
+    from chalicelib.runtime import aws, clock, facts, log, metrics, settings, store
+
+    connection = Connection(region="us-east-1")
+    connection._client = cloud.client("dynamodb")
+    with contextlib.ExitStack() as stack:
+        put = stack.enter_context
+        put(patch.dict(os.environ, {**STAGE_ENV, **SETTINGS, **settings_}))
+        put(patch.object(aws, "client", cloud.client))
+        put(patch.object(store, "connection", lambda: connection))
+        put(patch.object(store, "time", SimpleNamespace(sleep=lambda _seconds: None)))
+        put(patch.object(clock, "now", lambda: cloud.now))
+        put(patch.object(facts, "_sequence", Numbered(cloud)))
+        put(patch.object(sts, "_sent", lambda headers: _signed(cloud, headers)))
+        put(patch.object(pynamodb_base, "uuid", SimpleNamespace(uuid4=lambda: next(_UUIDS))))
+        for name in ("count", "seconds", "milliseconds", "flush"):
+            put(patch.object(metrics, name, lambda *_: None))
+        for name, draw in _chance(cloud).items():
+            put(patch.object(secrets, name, draw))
+        settings.forget()
+        settings.seen(Context())
+        _quiet(log.logger())
+        fresh()
+        try:
+            yield
+        finally:
+            fresh()
+            log.logger()._logger.setLevel(logging.INFO)
+            stack.callback(settings.forget)
+
+
+def fresh() -> None:
+    """A new process: whatever production code keeps between invocations is gone."""
+    from chalicelib.labs import calling
+    from chalicelib.people import service as people
+
+    people.forget()
+    calling._stage_secret.cache_clear()
+
+
+def _signed(cloud: Cloud, headers: Any) -> tuple[int, str]:
+    answer = cloud.client("sts").identify(who=headers.get("x-amz-security-token", ""))
+    return answer["status"], answer["text"]
+
+
+def _chance(cloud: Cloud) -> dict[str, Any]:
+    return {
+        "token_urlsafe": lambda n=32: "".join(cloud.rng().choices("abcdefghijkmnpqrstuvwxyz23456789", k=n * 4 // 3)),
+        "token_hex": lambda n=32: f"{cloud.rng().getrandbits(n * 8):0{n * 2}x}",
+        "token_bytes": lambda n=32: cloud.rng().randbytes(n),
+        "choice": lambda of: cloud.rng().choice(of),
+        "randbelow": lambda below: cloud.rng().randrange(below),
+    }
+
+
+def _quiet(logger: Any) -> None:
+    logger._logger.setLevel(logging.CRITICAL + 1)
+    logging.getLogger("pynamodb").setLevel(logging.WARNING)

@@ -1,0 +1,274 @@
+"""What must hold in the simulated world, after every step and once all has come to rest?
+
+`check(town, quiet)` gives every law that is broken, as sentences a person can act on. A law looks at what AWS and the tables have, never
+at how it came about, so it holds for every flow; `LAWS` is their list, and docs/reference/planted-bugs.md names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from chalicelib.labs.rules import AUDITED, MOVING, Phase
+from tests.fakes.sim.evidence import Evidence, Json, LabSeen
+
+Look = Callable[[Evidence], Iterator[str]]
+RESTING_MACHINES = {Phase.READY: ("running",), Phase.STOPPED: ("stopped",)}
+PLACELESS = (Phase.FAILED, Phase.DELETED)
+
+
+class Law(NamedTuple):
+    name: str
+    says: str
+    always: bool  # after every step, or only when all is quiet
+    look: Look
+
+
+LAWS: dict[str, Law] = {}
+
+
+def law(name: str, says: str, *, always: bool = False) -> Callable[[Look], Look]:
+    def told(look: Look) -> Look:
+        LAWS[name] = Law(name, says, always, look)
+        return look
+
+    return told
+
+
+def check(town: Any, quiet: bool) -> list[str]:
+    """What is broken, one sentence each: `law: what is wrong`."""
+    seen = Evidence(town)
+    return [f"{one.name}: {said}" for one in LAWS.values() if quiet or one.always for said in one.look(seen)]
+
+
+# ---- machines ------------------------------------------------------------------------------------------------------------
+
+
+@law("one-machine", "at most one live machine for each generation of a lab", always=True)
+def one_machine(seen: Evidence) -> Iterator[str]:
+    alive: dict[tuple[str, str], list[str]] = {}
+    for machine in seen.alive:
+        generation = machine["ClientToken"].rsplit("-", 2)[-2] if machine["ClientToken"].count("-") >= 3 else ""
+        alive.setdefault((seen.lab_of(machine), generation), []).append(machine["InstanceId"])
+    for (lab_id, generation), ids in alive.items():
+        if len(ids) > 1:
+            yield f"lab {lab_id} has {len(ids)} live machines in generation {generation}: {', '.join(ids)}"
+
+
+@law("own-machine", "at rest, a lab has exactly the machine that its record names, in the state that its phase says")
+def own_machine(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        alive = [one for one in seen.alive if seen.lab_of(one) == lab.id]
+        wanted = RESTING_MACHINES.get(lab.phase)
+        for machine in alive:
+            if wanted is None:
+                yield f"lab {lab.id} is {lab.phase}, and its machine {machine['InstanceId']} is {machine['State']['Name']}"
+            elif machine["InstanceId"] != lab.get("instance_id"):
+                yield f"machine {machine['InstanceId']} lives, and lab {lab.id} names {lab.get('instance_id')}"
+            elif machine["State"]["Name"] not in wanted:
+                yield f"lab {lab.id} is {lab.phase}, and its machine is {machine['State']['Name']}"
+        if wanted and not alive:
+            yield f"lab {lab.id} is {lab.phase}, and has no machine"
+
+
+@law("its-type", "at rest, a lab's machine is of the type that people are told")
+def its_type(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        machine = seen.machines.get(str(lab.get("instance_id")))
+        if lab.phase is Phase.READY and machine and machine["InstanceType"] != lab.get("instance_type"):
+            yield f"lab {lab.id} says {lab.get('instance_type')}, and its machine is a {machine['InstanceType']}"
+
+
+@law("reachable", "a READY lab has a machine that said it is ready in this start, and an address")
+def reachable(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        if lab.phase is Phase.READY:
+            if not lab.machine.get("ready_boot"):
+                yield f"lab {lab.id} is READY, and its machine never said so"
+            if not lab.get("address"):
+                yield f"lab {lab.id} is READY, and has no address"
+
+
+# ---- what is billed ------------------------------------------------------------------------------------------------------
+
+
+@law("owned", "nothing that is billed, and nothing else of a lab, is without an owner at rest")
+def owned(seen: Evidence) -> Iterator[str]:
+    for part in seen.parts():
+        lab = seen.labs.get(part.lab_id)
+        if lab is None:
+            yield f"{part.kind} {part.id} belongs to no lab that is known"
+        elif lab.phase in PLACELESS and part.id not in lab.kept and not (lab.get("ready_at") and lab.phase is Phase.FAILED):
+            yield f"{part.kind} {part.id} is left over of lab {lab.id}, which is {lab.phase}"
+
+
+@law("complete", "a lab that can be used has every part that its journal says was made")
+def complete(seen: Evidence) -> Iterator[str]:
+    there = {part.id for part in seen.parts()}
+    for lab in seen.labs.values():
+        if lab.phase in RESTING_MACHINES:
+            for entry in lab.journal:
+                if entry["state"] == "made" and entry.get("id") and entry["id"] not in there and entry["kind"] != "instance":
+                    yield f"lab {lab.id} is {lab.phase}, and its {entry['kind']} {entry['id']} is gone"
+
+
+@law("intent-first", "whatever stands in AWS was written down in the lab's journal before it was made", always=True)
+def intent_first(seen: Evidence) -> Iterator[str]:
+    for part in seen.parts():
+        lab = seen.labs.get(part.lab_id)
+        if lab and lab.phase is not Phase.DELETED and not lab.planned(part):
+            yield f"{part.kind} {part.id} was made, and lab {lab.id}'s journal says nothing of it"
+
+
+@law("one-of-each", "a lab has one file system, one role, one profile, one group of each kind", always=True)
+def one_of_each(seen: Evidence) -> Iterator[str]:
+    counted: dict[tuple[str, str, str], list[str]] = {}
+    for part in seen.parts():
+        if part.kind != "instance":
+            counted.setdefault((part.lab_id, part.kind, part.token), []).append(part.id)
+    for (lab_id, kind, _), ids in counted.items():
+        if len(ids) > 1:
+            yield f"lab {lab_id} has {len(ids)} of {kind}: {', '.join(ids)}"
+
+
+@law("places", "a team's places are held by exactly the labs that exist", always=True)
+def places(seen: Evidence) -> Iterator[str]:
+    for team in sorted(set(seen.places) | {str(lab.get("team")) for lab in seen.labs.values()}):
+        wanted = {lab.id for lab in seen.labs.values() if lab.get("team") == team and lab.get("reserved")}
+        held = seen.places.get(team, frozenset())
+        for lab_id in sorted(held - wanted):
+            yield f"team {team} gives a place to {lab_id}, which does not count"
+        for lab_id in sorted(wanted - held):
+            yield f"lab {lab_id} counts, and team {team} gives it no place"
+
+
+@law("places-given-back", "a lab that is gone, or never came to be, holds no place", always=True)
+def places_given_back(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        gone = lab.phase is Phase.DELETED or (lab.phase is Phase.FAILED and not lab.get("ready_at"))
+        if gone == bool(lab.get("reserved")):
+            yield f"lab {lab.id} is {lab.phase}, and {'still holds' if gone else 'does not hold'} a place"
+
+
+# ---- people's files ------------------------------------------------------------------------------------------------------
+
+
+@law("files-kept", "files that somebody may have worked on are never deleted unasked", always=True)
+def files_kept(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        asked = not lab.get("keep_data") and lab.phase in (Phase.DELETING, Phase.DELETED)
+        system = str(lab.get("file_system_id") or "")
+        if lab.get("ready_at") and not asked:
+            if not system:
+                yield f"lab {lab.id} forgot its file system"
+            elif system not in seen.systems or seen.systems[system]["LifeCycleState"] in ("deleting", "deleted"):
+                yield f"the files of lab {lab.id} ({system}) are gone, and nobody asked for it"
+
+
+@law("files-listed", "what is kept of a deleted lab stands in its receipt, and what was asked to go is gone")
+def files_listed(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        if lab.phase is Phase.DELETED and lab.get("ready_at"):
+            system = str(lab.get("file_system_id"))
+            if lab.get("keep_data") and system not in lab.kept:
+                yield f"the files of lab {lab.id} ({system}) are kept, and its receipt does not say so"
+            if not lab.get("keep_data") and system in seen.systems:
+                yield f"the files of lab {lab.id} ({system}) were to go, and are there"
+
+
+# ---- coming to rest ------------------------------------------------------------------------------------------------------
+
+
+@law("rests", "once faults have ended, every lab comes to rest")
+def rests(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        if lab.phase in MOVING:
+            yield f"lab {lab.id} is still {lab.phase} ({lab.get('generation')})"
+
+
+@law("watched", "a lab in motion stands in the index of what is due, one at rest does not stand there as moving", always=True)
+def watched(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        due = str(lab.get("due") or "")
+        if (lab.phase in MOVING) != due.startswith("0#"):
+            yield f"lab {lab.id} is {lab.phase}, and the sweep finds it under '{due}'"
+
+
+@law("explained", "a lab that failed says why, in words")
+def explained(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        if lab.phase is Phase.FAILED and not lab.get("cause"):
+            yield f"lab {lab.id} is FAILED, and nobody knows why"
+
+
+@law("answered", "no workflow waits for ever: at rest none runs, and no token waits for an answer")
+def answered(seen: Evidence) -> Iterator[str]:
+    for run in seen.running:
+        yield f"workflow {run['arn'].rpartition(':')[2]} still is in {run['state']} of {run['story']}"
+
+
+@law("tokens-kept", "the token of a task that waits is left where its answer looks for it", always=True)
+def tokens_kept(seen: Evidence) -> Iterator[str]:
+    known = {lab.wait.get("token") for lab in seen.labs.values()}
+    known |= {work.get("token") for lab in seen.labs.values() for work in lab.works}
+    for run in seen.running:
+        if run.get("token") and not run.get("running") and run["token"] not in known and not seen.moved_on(run):
+            yield f"workflow {run['arn'].rpartition(':')[2]} waits in {run['state']}, and nobody holds its token"
+
+
+@law("work-ended", "at rest, no piece of a machine's work is open in a lab that is not READY")
+def work_ended(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        for work in lab.works:
+            if work.get("state") in ("asked", "running") and lab.phase is not Phase.READY:
+                yield f"lab {lab.id} is {lab.phase}, and its {work['kind']} {work['sk']} is still {work['state']}"
+
+
+# ---- facts ---------------------------------------------------------------------------------------------------------------
+
+
+@law("told", "every change of a lab is told by a fact: its record can be rebuilt from them", always=True)
+def told(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        rebuilt = seen.rebuilt(lab.id)
+        for name in AUDITED:
+            is_now, was_told = lab.get(name) or None, rebuilt.get(name) or None
+            if is_now != was_told:
+                yield f"{name} of lab {lab.id} is {is_now!r}, and its facts tell of {was_told!r}"
+
+
+@law("heard", "every fact that is stored reaches the bus, and everybody who listens there")
+def heard(seen: Evidence) -> Iterator[str]:
+    for fact in seen.unpublished:
+        yield f"fact {fact['name']} of {fact['subject']} is stored, and never reached the bus"
+    for lost in seen.given_up:
+        yield f"{lost['function']} never took {lost['event']['detail-type']}"
+
+
+@law(
+    "asked-once",
+    "a request that its client repeats is one request: every lab is the answer to one that is remembered",
+    always=True,
+)
+def asked_once(seen: Evidence) -> Iterator[str]:
+    for lab_id in sorted(set(seen.labs) - seen.answered_with):
+        yield f"lab {lab_id} is not what any remembered request was answered with"
+
+
+@law("counted", "a lab's number of people is the number of its people", always=True)
+def counted_people(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        if lab.phase is not Phase.DELETED and int(lab.get("members") or 0) != len(lab.members):
+            yield f"lab {lab.id} counts {lab.get('members')} people, and has {len(lab.members)}"
+
+
+# ---- secrets -------------------------------------------------------------------------------------------------------------
+
+
+@law("no-secrets", "no token and no key stands in user data, tables, facts or workflow inputs")
+def no_secrets(seen: Evidence) -> Iterator[str]:
+    for place, secret in seen.secrets():
+        yield f"{place} holds {secret[:8]}…"
+
+
+__all__ = ["LAWS", "Evidence", "Json", "LabSeen", "Law", "check"]

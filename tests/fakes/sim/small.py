@@ -1,0 +1,58 @@
+"""The services that chalicelib asks little of: Route 53, STS, SSM parameters, Secrets Manager, CloudWatch and its logs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.fakes.sim.cloud import ACCOUNT, Json, Service
+from tests.fakes.sim.faults import refusal
+
+
+class Route53(Service):
+    def _change_resource_record_sets(self, HostedZoneId: str, ChangeBatch: Json) -> Json:  # noqa: N803
+        for change in ChangeBatch["Changes"]:
+            record = change["ResourceRecordSet"]
+            key = (HostedZoneId, record["Name"].rstrip("."), record["Type"])
+            if change["Action"] == "DELETE":
+                if self.at("records").get(key) != record:
+                    raise refusal("InvalidChangeBatch", "it was not found")
+                self.drop("records", key)
+            else:
+                self.put("records", key, record)
+        return {}
+
+    def _list_resource_record_sets(self, HostedZoneId: str, StartRecordName: str = "", **_: Any) -> Json:  # noqa: N803
+        rows = sorted(self.at("records").items(self.cloud.stale))
+        return {"ResourceRecordSets": [one for (zone, name, _), one in rows if zone == HostedZoneId and name >= StartRecordName]}
+
+
+class STS(Service):
+    def _get_caller_identity(self, **_: Any) -> Json:
+        return {"Account": ACCOUNT, "Arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/test/test", "UserId": "test"}
+
+    def _identify(self, who: str) -> Json:
+        """What `sts._sent` would hear: who signed. `who` is role/instance."""
+        return {"status": 200, "text": f"<Arn>arn:aws:sts::{ACCOUNT}:assumed-role/{who}</Arn>"}
+
+
+class SSM(Service):
+    def _get_parameter(self, Name: str, **_: Any) -> Json:  # noqa: N803
+        return {"Parameter": {"Name": Name, "Value": "ami-12c6146b"}}
+
+
+class SecretsManager(Service):
+    def _get_secret_value(self, SecretId: str) -> Json:  # noqa: N803
+        return {"SecretString": "s" * 64, "Name": SecretId}
+
+
+class Logs(Service):
+    def _get_log_events(self, **_: Any) -> Json:
+        raise refusal("ResourceNotFoundException", "The specified log stream does not exist.")
+
+    def _delete_log_stream(self, **_: Any) -> Json:
+        raise refusal("ResourceNotFoundException", "The specified log stream does not exist.")
+
+
+class CloudWatch(Service):
+    def _put_metric_data(self, **_: Any) -> Json:
+        return {}
