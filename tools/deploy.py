@@ -128,7 +128,9 @@ def remove(deployment: Deployment) -> None:
         raise Failed(f"there is no stack {stack.name}")
     kept = deployment.stage in KEPT_STAGES
     if not kept:
-        empty_bucket(deployment.account.client("s3"), f"{deployment.prefix}-artifacts-{deployment.account.number}")
+        s3, number = deployment.account.client("s3"), deployment.account.number
+        empty_bucket(s3, f"{deployment.prefix}-artifacts-{number}")
+        empty_bucket(s3, f"{deployment.prefix}-audit-{number}", BypassGovernanceRetention=True)
     stack.cloudformation.delete_stack(StackName=stack.name)
     status = stack.settled()
     if status:
@@ -155,15 +157,15 @@ def kept_storage(efs: Any, stage: str) -> list[str]:
     return [f"kept: {one['FileSystemId']} {one.get('Name', '')}, {one['SizeInBytes']['Value'] / 1e9:.1f} GB" for one in found]
 
 
-def empty_bucket(s3: Any, bucket: str) -> None:
-    """Every version of every object: CloudFormation deletes only an empty bucket."""
+def empty_bucket(s3: Any, bucket: str, **lifting: bool) -> None:
+    """Every version of every object: CloudFormation deletes only an empty bucket. `lifting` is the right to lift a lock."""
     if not is_there(s3, bucket):
         return
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         doomed = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in found]
         if doomed:
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": doomed, "Quiet": True})
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": doomed, "Quiet": True}, **lifting)
 
 
 def chalice_steps(deployment: Deployment, outputs: Mapping[str, str]) -> str:

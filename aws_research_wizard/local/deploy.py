@@ -117,6 +117,7 @@ class Deployer:
         body = json.dumps(package.template(code_key)).encode()
         s3.put_object(Bucket=CODE_BUCKET, Key=f"{STAGE}/template.json", Body=body)
         self._make_stack(cloudformation, f"{self.emulator}/{CODE_BUCKET}/{STAGE}/template.json", package)
+        self._lock_buckets(s3, package)
         if key := package.manifest.get("bundle_key"):
             self._upload(s3, ARTIFACTS_BUCKET, key, package.folder / Path(key).name)
         post_json(f"{self.emulator}/_local/save", {}, timeout=60)
@@ -131,6 +132,19 @@ class Deployer:
             if bucket not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
                 s3.create_bucket(Bucket=bucket)
             s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes())
+
+    def _lock_buckets(self, s3: Any, package: Package) -> None:
+        """On AWS CloudFormation sets a bucket's Object Lock; the emulator's leaves that out, though its S3 knows how."""
+        template = json.loads((package.folder / "template.json").read_text())
+        defaults = {name: one.get("Default", "") for name, one in template.get("Parameters", {}).items()}
+        for one in template["Resources"].values():
+            wanted = one.get("Properties", {}).get("ObjectLockConfiguration") if one["Type"] == "AWS::S3::Bucket" else None
+            if wanted is None:
+                continue
+            name = one["Properties"]["BucketName"]["Fn::Sub"].replace("${Stage}", STAGE).replace("${AWS::AccountId}", ACCOUNT)
+            rule = {key: defaults[value["Ref"]] for key, value in wanted["Rule"]["DefaultRetention"].items()}
+            lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": rule}}
+            s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration=lock)
 
     def _make_stack(self, cloudformation: Any, template_url: str, package: Package) -> None:
         from botocore.exceptions import ClientError
