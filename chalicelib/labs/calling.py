@@ -149,7 +149,8 @@ def reached_at(lab_id: str, address: str) -> str:
 
 def heartbeat(machine: Machine, beat: Heartbeat) -> dict[str, Any]:
     """Keep what the machine says of itself; answer with its orders."""
-    commit(store.beat(machine, beat))
+    before = machine.heartbeat.last_activity if machine.heartbeat else ""
+    commit(store.beat(machine, replace(beat, last_activity=max(beat.last_activity, before))))
     lab, _, people = store.whole(machine.lab_id)
     return orders(lab, people, work.open_work(lab))
 

@@ -52,8 +52,8 @@ NOTES = frozenset({What.TOKEN, What.LOG_STREAM, What.BACKUPS})  # worth telling;
 WEIGHTY = frozenset({Kind.INSTANCE, Kind.FILE_SYSTEM, What.VOLUME})  # while one of these exists, so may the lab
 ORDER: tuple[str, ...] = (
     What.LAB, What.QUEUE, What.WORKFLOW, What.TOKEN, What.WORK, Kind.INSTANCE, Kind.RECORD, Kind.PROFILE, Kind.ROLE,
-    What.INTERFACE, Kind.MOUNT_TARGET, Kind.FILE_SYSTEM, Kind.STORAGE_GROUP, Kind.MACHINE_GROUP, What.VOLUME, What.PLACE, What.LOG_STREAM,
-    What.BACKUPS,
+    What.INTERFACE, Kind.MOUNT_TARGET, Kind.FILE_SYSTEM, Kind.STORAGE_GROUP, Kind.MACHINE_GROUP, What.VOLUME, What.PLACE,
+    What.LOG_STREAM, What.BACKUPS,
 )  # fmt: skip # what leans on another goes before it
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from chalicelib.labs import ec2, store
+from chalicelib.labs import ec2, sessions, store
 from chalicelib.labs.machines import Expect, Machine, Waiting
 from chalicelib.labs.making import current
 from chalicelib.labs.provisioning import fact, patience
@@ -102,6 +102,7 @@ def park_lab(lab_id: str, generation: int, now: datetime, error: str = "") -> No
     cause = (lab.cause or error) if lab.phase is not Phase.STOPPING else ""
     hint = lab.cause_hint or ("start it again, or scale it to another instance type" if cause else "")
     parked = replace(settle(lab, Command.PARK, now, patience()), cause=cause, cause_hint=hint, address="")
+    parked = replace(parked, last_session=sessions.noted(lab))
     data: dict[str, Any] = {"cause": cause} if cause else {}
     told = fact("LabStopped", lab, now, before=lab, after=parked, **data)
     commit(store.change(lab, parked, store.moved_on(lab)), told)

@@ -190,6 +190,7 @@ class Lab:
     kernels: tuple[KernelName, ...] = ()
     receipt: Receipt | None = None
     asked_by: str = ""  # who gave the last command, when it was not the owner
+    last_session: datetime | None = None  # when somebody last worked in it, as far as an earlier machine told
 
     @property
     def moving(self) -> bool:

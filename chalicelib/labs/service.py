@@ -7,15 +7,15 @@ anybody can work out again; if the start is lost, the sweep repeats it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.labs import access, logs, naming, rules, store, work
+from chalicelib.labs import access, logs, naming, rules, sessions, store, work
 from chalicelib.labs.provisioning import fact, patience
 from chalicelib.labs.rules import WORKFLOWS, Command, Lab, Phase
-from chalicelib.labs.wishes import Wish
+from chalicelib.labs.wishes import Found, Wish
 from chalicelib.limits import rules as prices
 from chalicelib.limits import service as limits
 from chalicelib.packs import rules as pack_rules
@@ -247,3 +247,25 @@ def logs_of(who: Principal, lab_id: str, cursor: str | None, limit: int) -> Page
     if not lines and not cursor:
         lines = tuple(logs.Line(lab.changed_at, line) for line in lab.log_tail)
     return Page(lines, encode({"token": more}, place) if more else None)
+
+
+# ---- for the slices above ------------------------------------------------------------------------------------------------
+
+
+def visible(who: Principal, lab_id: str, action: Action = Action.SEE_LAB) -> Found:
+    """The lab, if this person may do this with it; NotFound when they may not even see it, else Forbidden."""
+    return access.find(who, lab_id, action)
+
+
+def as_it_is(lab_id: str) -> Lab:
+    return store.load(lab_id, consistent=True)
+
+
+def last_session(lab_id: str, now: datetime) -> datetime | None:
+    """When somebody last worked in it (now, if they still do); None when that is not known."""
+    return sessions.last_of(*store.with_machine(lab_id), now)
+
+
+def ready_ids() -> Iterator[str]:
+    """The labs that run."""
+    return store.ids_ready()

@@ -155,6 +155,7 @@ class LabItem(Item):
     file_system_id = UnicodeAttribute(null=True)
     subnet_id = UnicodeAttribute(null=True)
     ready_at = Moment(null=True)
+    last_session = Moment(null=True)
     cause = UnicodeAttribute(null=True)
     cause_hint = UnicodeAttribute(null=True)
     log_tail = as_words()
@@ -225,5 +226,5 @@ class Anything(Item):
         return model.from_raw_data(data)
 
 
-for _model in (Row, Anything, LabItem, MachineItem, MemberItem, JournalItem, WaitItem, WorkItem):
+for _model in (Row, Anything, LabItem, MachineItem, MemberItem, JournalItem, WaitItem, WorkItem, AccountItem):
     bind(_model, LABS)

@@ -112,6 +112,10 @@ def ids_moving() -> Iterator[str]:
     return (row.pk.removeprefix("LAB#") for row in Row.by_due.query(LABS, Row.due.startswith("0#")))
 
 
+def ids_ready() -> Iterator[str]:
+    return (row.pk.removeprefix("LAB#") for row in Row.by_due.query(LABS, Row.due.startswith("1#")))
+
+
 def ids_to_check(now: datetime) -> Iterator[str]:
     """Running labs whose next check has come."""
     until = f"1#{now:%Y-%m-%dT%H:%M:%S}"
@@ -326,6 +330,7 @@ def note_work(what: Work, refused: AppError) -> Write:
 
 # ---- items ↔ values ------------------------------------------------------------------------------------------------------
 
+OUTLIVING = ("LAB", "BACKUP", "RESTORE#", "DRILL#")
 OPEN = (WorkState.ORDERED, WorkState.RUNNING)
 _INTEGERS = ("users", "shared_storage_gb", "generation", "members", "notebooks")
 _FIELDS = tuple(field.name for field in fields(Lab) if field.name != "id")
@@ -401,6 +406,6 @@ def _work(item: WorkItem) -> Work:
 
 
 def forget_parts(lab_id: str) -> None:
-    """Drop everything but the lab's own record (once it is DELETED); twice does no harm."""
-    for sk in [row.sk for row in Row.query(pk(lab_id)) if row.sk != "LAB"]:
+    """Drop everything but the lab's own record (once it is DELETED), and what is known of its backups; twice does no harm."""
+    for sk in [row.sk for row in Row.query(pk(lab_id)) if not row.sk.startswith(OUTLIVING)]:
         store.commit(store.delete(Row(pk(lab_id), sk)))

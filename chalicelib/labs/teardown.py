@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import ROUND_UP, Decimal
 from math import ceil
 
-from chalicelib.labs import ec2, efs, iam, route53, store
+from chalicelib.labs import ec2, efs, iam, route53, sessions, store
 from chalicelib.labs.journal import ORDER, Entry, Kept, Kind, Receipt, Removed, State, to_take_down
 from chalicelib.labs.making import current
 from chalicelib.labs.power import FILES_KEPT, LOST
@@ -49,7 +49,7 @@ def fail_lab(lab_id: str, generation: int, now: datetime, error: str = "") -> No
 def lose(lab: Lab, cause: str, hint: str, now: datetime) -> None:
     """Move a lab to FAILED with its cause."""
     failed = settle(lab, Command.FAIL, now, patience())
-    failed = replace(failed, cause=cause, cause_hint=hint or FILES_KEPT, address="")
+    failed = replace(failed, cause=cause, cause_hint=hint or FILES_KEPT, address="", last_session=sessions.noted(lab))
     writes = []
     if lab.opened:
         writes.append(fact("MachineLost", lab, now, cause=cause, instance_id=lab.instance_id))
@@ -84,6 +84,7 @@ def close_lab(lab_id: str, generation: int, now: datetime) -> None:
     if lab.phase is Phase.DELETING:
         paper = receipt(lab, store.journal(lab.id))
         closed = replace(settle(lab, Command.CLOSE, now, patience()), receipt=paper, address="", reserved=False)
+        closed = replace(closed, last_session=sessions.noted(lab))
         kept = [one.id for one in paper.kept]
         told = fact("LabDeleted", lab, now, before=lab, after=closed, removed=len(paper.removed), kept=kept)
         given_back = (limits.release(lab.team, lab.id),) if lab.reserved else ()
