@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from websockets.exceptions import WebSocketException
 
 from aws_research_wizard.host import processes
 from tests.fakes.browser import Browser
@@ -293,7 +294,7 @@ def again_answers(browser: Browser, kernel: str) -> bool:
     """Whether the kernel from before is reached through the new proxy."""
     try:
         return browser.run(kernel, "print(y + 1)").strip() == "21"
-    except (httpx.HTTPError, OSError, AssertionError):
+    except (httpx.HTTPError, WebSocketException, OSError):
         return False
 
 
