@@ -129,5 +129,7 @@ class Pages:
         self.client, self.verb = client, verb
 
     def paginate(self, **asked: Any) -> list[Json]:
-        assert self.verb == "describe_instances"
-        return [self.client.account.strike("ec2:describe_instances", lambda: self.client._instances(**asked))]
+        if self.verb == "describe_instances":
+            return [self.client.account.strike("ec2:describe_instances", lambda: self.client._instances(**asked))]
+        pages = self.client.real.get_paginator(self.verb).paginate(**asked)
+        return list(self.client.account.strike(f"{self.client.service}:{self.verb}", lambda: list(pages)))

@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class Execution:
     path: list[str] = field(default_factory=list)
     running: bool = False
     last: str = ""  # the last error, whatever became of it
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def doing(self) -> Json:
@@ -71,6 +73,15 @@ class Stories:
     def describe_execution(self, executionArn: str) -> Json:  # noqa: N803
         self._known(executionArn)
         return {"status": self.executions[executionArn].status}
+
+    def get_paginator(self, verb: str) -> Any:
+        assert verb == "list_executions"
+        return self
+
+    def paginate(self, stateMachineArn: str, statusFilter: str) -> list[Json]:  # noqa: N803
+        beginning = stateMachineArn.replace(":stateMachine:", ":execution:") + ":"
+        found = [one for one in self.executions.values() if one.arn.startswith(beginning) and one.status == statusFilter]
+        return [{"executions": [{"name": one.arn.removeprefix(beginning), "startDate": one.began} for one in found]}]
 
     def send_task_success(self, taskToken: str, output: str) -> Json:  # noqa: N803
         self._go_on(self._waiting(taskToken))
