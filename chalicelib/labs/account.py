@@ -87,10 +87,10 @@ def _judge(seen: Census, thing: Thing, asked: Asked, now: datetime, before: Repo
 
 def _lost(seen: Census, now: datetime, before: Report | None) -> Iterable[Finding]:
     """What a journal says is there, and is not: neither in the list nor when asked for by itself."""
-    ids = frozenset(one.id for one in seen.things)
+    keys = frozenset(one.key for one in seen.things)
     firsts = before.firsts() if before else {}
     for lab in seen.labs.values():
-        for entry in findings.missing(lab, seen.lines.get(lab.id, ()), ids):
+        for entry in findings.missing(lab, seen.lines.get(lab.id, ()), keys):
             if entry.kind is not Kind.RECORD and teardown.absent(lab, entry):
                 yield findings.lost(lab, entry, firsts.get(f"{entry.kind}/{entry.id}", now))
 

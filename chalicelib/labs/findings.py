@@ -144,9 +144,13 @@ def _verdict(thing: Thing, owner: Owner, now: datetime) -> Said:
         case Kind.MOUNT_TARGET:
             return _door(thing, owner)
         case Kind.RECORD:
-            return _part(thing, owner) if owner.lab else (Verdict.KEEP, "no lab of that name is known: it may be anybody's")
+            return (
+                _part(thing, owner, owner.names.get(thing.kind, ""))
+                if owner.lab
+                else (Verdict.KEEP, "no lab of that name is known: it may be anybody's")
+            )
         case Kind.MACHINE_GROUP | Kind.STORAGE_GROUP | Kind.ROLE | Kind.PROFILE:
-            return _part(thing, owner)
+            return _part(thing, owner, owner.names.get(thing.kind, ""))
         case What.VOLUME:
             return _loose(thing, owner, Verdict.REPORT, "a disk that no machine has; what is on it nobody knows")
         case What.INTERFACE:
@@ -214,11 +218,11 @@ def _door(thing: Thing, owner: Owner) -> Said:
     lab = owner.lab
     if lab is None or (not lab.moving and not gone(lab) and thing.name != lab.file_system_id):
         return Verdict.KEEP, f"it goes with {thing.name}"
-    return _part(thing, owner)
+    return _part(thing, owner, lab.file_system_id)
 
 
-def _part(thing: Thing, owner: Owner) -> Said:
-    """What a journal line stands for, holds nobody's data and is found by a name that one can work out."""
+def _part(thing: Thing, owner: Owner, name: str) -> Said:
+    """What a journal line stands for and holds nobody's data; the lab's own one is called `name`."""
     lab = owner.lab
     if lab is None:
         return _nobodys(thing, owner)
@@ -229,7 +233,7 @@ def _part(thing: Thing, owner: Owner) -> Said:
     line = owner.line(thing.kind)
     if line and line.state is State.MADE and line.id == thing.id:
         return _yes(lab)
-    if thing.name != owner.names.get(thing.kind):
+    if thing.name != name:
         return Verdict.REMOVE, f"lab {lab.id} has another {thing.kind}"
     if line is None or line.state is State.PLANNED:
         return Verdict.ADOPT, f"lab {lab.id}'s journal lacks it"
@@ -327,11 +331,11 @@ def _hint(thing: Thing, verdict: Verdict) -> str:
 
 
 def missing(lab: Lab, lines: Iterable[Entry], seen: frozenset[str]) -> list[Entry]:
-    """What a lab at rest should have, and was not seen. Its machine is another matter: the sweep watches that."""
+    """What a lab at rest should have, and is not among the things seen (by key). Its machine the sweep watches."""
     if lab.moving or gone(lab):
         return []
     wanted = [one for one in lines if one.state is State.MADE and one.id and one.kind is not Kind.INSTANCE]
-    return [one for one in wanted if one.id not in seen]
+    return [one for one in wanted if f"{one.kind}/{one.id}" not in seen]
 
 
 def lost(lab: Lab, entry: Entry, since: datetime) -> Finding:

@@ -21,6 +21,7 @@ from chalicelib.labs.findings import (
     Thing,
     Verdict,
     What,
+    gone,
     judge,
     lost,
     missing,
@@ -33,7 +34,7 @@ from chalicelib.limits.rules import Price
 from tests.conftest import NOW
 
 OLD = NOW - timedelta(days=2)
-NAMES = {
+NAMES: dict[str, str] = {
     Kind.MACHINE_GROUP: "stage-genomics-k3x9",
     Kind.STORAGE_GROUP: "stage-genomics-k3x9-storage",
     Kind.FILE_SYSTEM: "stage-genomics-k3x9",
@@ -109,6 +110,8 @@ PLACE = thing(What.PLACE, "lovelace/genomics-k3x9", "lovelace")
         (FILES, None, (), "report"),
         (EMPTY, None, (), "report"),
         (DOOR, READY, LINES, "keep"),
+        (DOOR, READY, (), "adopt"),
+        (replace(DOOR, id="fsmt-2"), READY, LINES, "report"),
         (DOOR, DELETED, (), "remove"),
         (DOOR, None, (), "keep"),
         (replace(DOOR, name="fs-9"), READY, LINES, "keep"),
@@ -228,16 +231,18 @@ def test_whatever_is_seen_files_that_somebody_worked_on_and_disks_are_never_remo
             assert seen.kind in (What.PLACE, What.TOKEN)
         if whose is None and weighty:
             assert seen.kind in (What.TOKEN, What.WORK)  # which lie in the lab's own partition: without a lab there is none
+        if seen.kind is Kind.MOUNT_TARGET and whose is not None and not gone(whose):
+            assert seen.name != whose.file_system_id
     if found.verdict is Verdict.ADOPT:
         assert whose is not None or seen.kind is What.PLACE
 
 
 def test_a_part_that_a_lab_at_rest_should_have_and_nobody_sees_is_lost() -> None:
-    gone = missing(READY, LINES, frozenset({"sg-1", "i-1"}))
-    assert [one.id for one in gone] == ["fs-1", "fsmt-1"]
+    absent = missing(READY, LINES, frozenset({"security-group/sg-1"}))
+    assert [one.id for one in absent] == ["fs-1", "fsmt-1"]
     assert missing(MOVING, LINES, frozenset()) == []
     assert missing(DELETED, LINES, frozenset()) == []
-    assert lost(READY, gone[0], NOW).hint == "its files are in its backups"
+    assert lost(READY, absent[0], NOW).hint == "its files are in its backups"
 
 
 def test_what_leans_on_another_goes_first() -> None:
