@@ -1,7 +1,8 @@
 """What does a lab's machine say, and what is it told? The machine's side door of the API.
 
 A machine is known by its instance role once (`claim`), and then by its own token, of which only the hash is kept. A lost
-answer may be asked for again until the machine has been ready; from then on a second claim is somebody else's.
+answer may be asked for again until the machine has been ready, and is the same again; from then on a second claim is somebody
+else's.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -48,7 +48,7 @@ def claim(lab_id: str, instance_id: str, headers: Mapping[str, str], body: str, 
         machine = store.machine(lab_id, consistent=True)
     if machine is None or machine.instance_id != instance_id:
         raise NotFound("this machine is not (yet) in the lab's journal", "ask again in a moment")
-    token = f"{TOKEN}{lab_id}.{secrets.token_urlsafe(32)}"
+    token = f"{TOKEN}{lab_id}.{_own_secret(lab_id, instance_id)}"
     refused = Conflict("this machine was claimed and has been ready since", "a lost machine is replaced, not claimed again")
     told = fact("MachineClaimed", lab, now, by=f"machine:{instance_id}", instance_id=instance_id)
     commit(store.claimed(machine, _digest(token), now, refused), told)
@@ -71,6 +71,12 @@ def machine_of(token: str) -> Machine:
 def login_key(lab_id: str) -> bytes:
     """The lab's own key, worked out from the stage's secret and kept nowhere here."""
     return hmac.new(_stage_secret(settings.current().login_key_secret), lab_id.encode(), hashlib.sha256).digest()
+
+
+def _own_secret(lab_id: str, instance_id: str) -> str:
+    """The same for every claim of one machine: of two that cross, whichever is kept, the other one's answer counts, too."""
+    key, said = _stage_secret(settings.current().login_key_secret), f"machine/{lab_id}/{instance_id}"
+    return base64.urlsafe_b64encode(hmac.new(key, said.encode(), hashlib.sha256).digest()).decode().rstrip("=")
 
 
 @lru_cache(maxsize=1)

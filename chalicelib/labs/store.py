@@ -38,7 +38,7 @@ from chalicelib.labs.shapes import (
     WorkItem,
 )
 from chalicelib.runtime import store
-from chalicelib.runtime.errors import AppError, Conflict, NotFound, Superseded
+from chalicelib.runtime.errors import AppError, Conflict, NotFound, Retryable, Superseded
 from chalicelib.runtime.pages import Page, decode, encode
 from chalicelib.runtime.store import Write
 
@@ -259,7 +259,8 @@ def expect_boot(known: Machine, generation: int) -> Write:
     if known.ready_boot:
         actions.append(MachineItem.past_boot.set(known.ready_boot))
     item = MachineItem(pk(known.lab_id), "MACHINE")
-    return store.update(item, actions, MachineItem.generation == known.generation)
+    faster = Retryable("this machine's boot is expected already")
+    return store.update(item, actions, MachineItem.generation == known.generation, faster)
 
 
 def claimed(known: Machine, token_hash: str, now: datetime, refused: AppError) -> Write:

@@ -14,6 +14,21 @@ from chalicelib.runtime import settings
 if TYPE_CHECKING:
     from botocore.session import Session
 
+BUSY = frozenset(  # AWS cannot now: whichever service says it, the same call may succeed later
+    {
+        "InternalFailure",
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
 
 @lru_cache(maxsize=1)
 def session() -> Session:
@@ -53,6 +68,14 @@ def error_code(error: Exception) -> str:
     """AWS's name of a ClientError (`InsufficientInstanceCapacity`); "" for any other exception."""
     response = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code", ""))
+
+
+def passing(error: Exception) -> bool:
+    """Does this failure pass with time: nobody answered, or AWS was asked too often? pynamodb keeps the true error as `cause`."""
+    from botocore.exceptions import ConnectionError, HTTPClientError
+
+    cause = getattr(error, "cause", None) or error
+    return isinstance(cause, ConnectionError | HTTPClientError) or error_code(cause) in BUSY
 
 
 def forget() -> None:

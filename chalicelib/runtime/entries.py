@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from typing import Any, overload
 
 from chalicelib.runtime import aws, metrics, settings
+from chalicelib.runtime.errors import Retryable
 from chalicelib.runtime.log import logger
 from chalicelib.runtime.origin import Origin, coming_from
 
@@ -100,8 +101,10 @@ def _around(name: str, work: Event, context: Any, door: str) -> Iterator[None]:
         try:
             yield
             outcome = "Succeeded"
-        except Exception:
+        except Exception as error:
             log.exception("failed")
+            if aws.passing(error):
+                raise Retryable(f"AWS was away or busy: {error}") from error
             raise
         finally:
             took = (time.perf_counter() - began) * 1000

@@ -164,7 +164,7 @@ def _reasons(error: PynamoDBException, count: int) -> list[str]:
     reasons: list[CancellationReason | None] = list(error.cancellation_reasons) if isinstance(error, TransactWriteError) else []
     if reasons:
         return [reason.code if reason else "" for reason in reasons]
-    return [error.cause_response_code or ""] * count
+    return [aws.error_code(error.cause) if error.cause else ""] * count
 
 
 def _first_refusal(writes: tuple[Write, ...], refused: list[Write]) -> AppError:

@@ -9,11 +9,13 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 from chalice.app import CloudWatchEvent
+from pynamodb.exceptions import GetError, TransactWriteError
 
 from chalicelib.runtime import aws, workflows
 from chalicelib.runtime.entries import reaction, schedule, task
+from chalicelib.runtime.errors import Retryable
 from chalicelib.runtime.events import entry_of, is_new_fact, publish_facts
 from chalicelib.runtime.facts import Fact, record
 from chalicelib.runtime.store import commit
@@ -47,6 +49,23 @@ def test_a_failing_task_is_logged_counted_and_still_fails(lines: Callable[[], li
         open_lab(WORK, Context())
     failed, _, numbers = lines()
     assert (failed["level"], failed["exception_name"], numbers["Failed"]) == ("ERROR", "KeyError", [1.0])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url="https://aws.test"),
+        GetError("busy", ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "GetItem")),
+        TransactWriteError("no answer", ReadTimeoutError(endpoint_url="https://aws.test")),
+    ],
+)
+def test_what_passes_with_time_is_tried_again_by_the_workflow(error: Exception) -> None:
+    @task
+    def open_lab(event: dict[str, Any], context: Any) -> None:
+        raise error
+
+    with pytest.raises(Retryable):
+        open_lab(WORK, Context())
 
 
 def test_the_context_of_one_invocation_does_not_leak_into_the_next(lines: Callable[[], list[dict[str, Any]]]) -> None:

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import TransactWriteError
 
-from chalicelib.runtime import store
+from chalicelib.runtime import aws, store
 from chalicelib.runtime.errors import Conflict, LimitReached, NotFound, RequestReplayed, Unavailable
 from chalicelib.runtime.facts import Fact, facts_of, record
 from chalicelib.runtime.requests import RequestKey, recall, remember, remembered
@@ -84,7 +85,7 @@ def test_nothing_to_write_is_no_call() -> None:
 def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """Let DynamoDB answer with these errors first; returns the names of the calls made."""
 
-    def arrange(*errors: ClientError) -> list[str]:
+    def arrange(*errors: Exception) -> list[str]:
         waiting, calls = list(errors), []
         client = store.connection().client
         plain: Answered = client._make_api_call
@@ -125,6 +126,13 @@ def test_an_unknown_failure_is_not_hidden(answers: Callable[..., list[str]]) -> 
     answers(cancelled("ValidationError"))
     with pytest.raises(Exception, match="Failed to write"):
         commit(save(thing("h"), ABSENT))
+
+
+def test_a_transaction_without_an_answer_is_told_as_what_it_is(answers: Callable[..., list[str]]) -> None:
+    answers(ReadTimeoutError(endpoint_url="https://aws.test"))
+    with pytest.raises(TransactWriteError) as failed:
+        commit(save(thing("i"), ABSENT))
+    assert aws.passing(failed.value)
 
 
 def test_a_lone_unconditional_write_costs_no_transaction(answers: Callable[..., list[str]]) -> None:
