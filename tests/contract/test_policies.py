@@ -28,6 +28,13 @@ ASKED_FOR_US = {
 SERVICES = {"stepfunctions": "states", "efs": "elasticfilesystem", "sts": ""}  # where IAM's name is another; STS is met unsigned
 
 
+OTHERWISE = {  # where IAM's name of an action is not the call's
+    "lambda:Invoke": "lambda:InvokeFunction",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+}
+
+
 def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
@@ -148,7 +155,8 @@ def calls() -> set[str]:
     found = re.findall(r'client\("([a-z0-9]+)"\)\.(?:get_paginator\("(\w+)"\)|(\w+)\()', text)
     found += [("stepfunctions", "", verb) for verb in re.findall(r'_call\(\s*"(\w+)"', text)]
     named = [(SERVICES.get(service, service), camel(paged or verb)) for service, paged, verb in found]
-    return {f"{service}:{verb}" for service, verb in named if service}
+    names = {f"{service}:{verb}" for service, verb in named if service}
+    return {OTHERWISE.get(name, name) for name in names}
 
 
 def test_every_call_is_allowed_to_somebody_and_nothing_is_allowed_that_nobody_calls() -> None:

@@ -16,7 +16,7 @@ from tools import template as shape
 from tools.template import camel, functions, of_type
 
 BIN = Path(sys.executable).parent
-ASYNCHRONOUS = ("machine_state_changed", "workflow_ended", "reconcile_labs")
+ASYNCHRONOUS = ("machine_state_changed", "workflow_ended", "reconcile_labs", "reconcile_account")
 
 
 @pytest.mark.parametrize("name", TABLES)
