@@ -40,6 +40,8 @@ TAGS = {
     "packs": "Which environments there are.",
     "limits": "What my teams may have.",
     "labs": "Labs and their life.",
+    "account": "What this account has, beside what the records say.",
+    "audit": "What happened, in a log that cannot be bent unseen.",
     "machine": "For a lab's machine only: claim its identity, say how far it is, ask for its orders.",
 }
 SCHEMES = {

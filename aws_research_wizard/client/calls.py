@@ -9,6 +9,7 @@ every key and no run pays for it: the command line stands on this class, and `Cl
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from aws_research_wizard.client import shapes
 
 PAGE = 100
+MANY = 500
 
 
 class Calls:
@@ -111,6 +113,11 @@ class Calls:
         """One page of the machine's log lines and the cursor to the next."""
         return self._get(_lab(lab_id, "logs"), {"limit": PAGE, "cursor": cursor})
 
+    def last_lines(self, lab_id: str, many: int) -> list[shapes.LineView]:
+        """The last lines its machine wrote, oldest first; no more is read than that."""
+        newest = self._pages(_lab(lab_id, "logs"), {"limit": min(many, PAGE), "order": "newest"})
+        return list(islice(newest, many))[::-1]
+
     # people of a lab
 
     def users(self, lab_id: str) -> Iterator[shapes.UserView]:
@@ -148,6 +155,31 @@ class Calls:
     def put_person(self, person: shapes.PersonRequest, key: str = "") -> shapes.PersonView:
         """Add a person, or change their role and teams."""
         return self._send("PUT", "/people", person, key=key)
+
+    # the audit log (for administrators; a lead: a lab of their team)
+
+    def audit(
+        self, after: int = 0, *, lab: str = "", person: str = "", since: str = "", until: str = ""
+    ) -> Iterator[shapes.AuditEntryView]:
+        """What happened, in order, behind entry number `after`."""
+        query = {"lab": lab or None, "person": person or None, "since": since or None, "until": until or None}
+        return self._numbered("/audit", after, {**query, "limit": MANY})
+
+    def audit_head(self) -> shapes.AuditHead:
+        """Where the log ends, and what it is called."""
+        return self._get("/audit/head")
+
+    def audit_anchors(self) -> Iterator[shapes.AnchorView]:
+        """Which hash stood where, as the locked bucket remembers."""
+        return self._numbered("/audit/anchors", 0, {"limit": MANY})
+
+    def _numbered(self, path: str, after: int, query: Mapping[str, Any]) -> Iterator[Any]:
+        """Pages that go on from a number."""
+        following: int | None = after
+        while following is not None:
+            page = self._get(path, {**query, "after": following})
+            yield from page["items"]
+            following = page["next"]
 
     def _get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         return self.wire.get(path, query)

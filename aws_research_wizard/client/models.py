@@ -20,6 +20,125 @@ class Access(StrEnum):
     controlled = "controlled"
 
 
+class AnchorQuery(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    after: Annotated[int, Field(ge=0, title="After")] = 0
+    """
+    Anchors behind this number
+    """
+    limit: Annotated[int, Field(ge=1, le=1000, title="Limit")] = 1000
+
+
+class AnchorView(BaseModel):
+    seq: Annotated[int, Field(title="Seq")]
+    hash: Annotated[str, Field(title="Hash")]
+    at: Annotated[str, Field(title="At")]
+    """
+    When the bucket took it
+    """
+    standing: Annotated[bool, Field(title="Standing")]
+    """
+    False: somebody tried to remove it; the lock kept it
+    """
+
+
+class AuditEntryView(BaseModel):
+    seq: Annotated[int, Field(title="Seq")]
+    """
+    1, 2, 3 … without a gap
+    """
+    prev: Annotated[str, Field(title="Prev")]
+    """
+    The hash of the entry before
+    """
+    hash: Annotated[str, Field(title="Hash")]
+    """
+    SHA-256 over the canonical JSON (RFC 8785) of all other fields
+    """
+    fact: Annotated[str, Field(title="Fact")]
+    name: Annotated[str, Field(title="Name")]
+    subject: Annotated[str, Field(title="Subject")]
+    """
+    A lab's id, or a person's address
+    """
+    who: Annotated[str, Field(title="Who")]
+    on_behalf_of: Annotated[str, Field(title="On Behalf Of")]
+    """
+    The person for whom the system acted; blank when who acted by themselves
+    """
+    origin: Annotated[dict[str, str], Field(title="Origin")]
+    """
+    Through which door: door, ip, agent, token, function, request
+    """
+    correlation_id: Annotated[str, Field(title="Correlation Id")]
+    at: Annotated[str, Field(title="At")]
+    recorded_at: Annotated[str, Field(title="Recorded At")]
+    changes: Annotated[dict[str, Any], Field(title="Changes")]
+    """
+    Attribute → [before, after]; null where there was nothing
+    """
+    data: Annotated[dict[str, Any], Field(title="Data")]
+
+
+class AuditHead(BaseModel):
+    chain: Annotated[str, Field(title="Chain")]
+    """
+    The chain's name; the first entry's `prev` is the SHA-256 of it
+    """
+    seq: Annotated[int, Field(title="Seq")]
+    hash: Annotated[str, Field(title="Hash")]
+    recorded_at: Annotated[str, Field(title="Recorded At")]
+
+
+class AuditList(BaseModel):
+    items: Annotated[list[AuditEntryView], Field(title="Items")]
+    next: Annotated[int | None, Field(title="Next")] = None
+    """
+    Ask with it as `after` for the next page; null at the end
+    """
+
+
+Lab = TypeAliasType("Lab", Annotated[str, Field(max_length=80, title="Lab")])
+"""
+Only what happened to this lab
+"""
+
+
+Person = TypeAliasType("Person", Annotated[str, Field(max_length=254, title="Person")])
+"""
+Only what this person did, had done, or met
+"""
+
+
+class AuditQuery(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    after: Annotated[int, Field(ge=0, title="After")] = 0
+    """
+    Entries behind this number
+    """
+    limit: Annotated[int, Field(ge=1, le=1000, title="Limit")] = 100
+    lab: Annotated[Lab | None, Field(title="Lab")] = None
+    """
+    Only what happened to this lab
+    """
+    person: Annotated[Person | None, Field(title="Person")] = None
+    """
+    Only what this person did, had done, or met
+    """
+    since: Annotated[AwareDatetime | None, Field(title="Since")] = None
+    """
+    Only what happened at or after this moment
+    """
+    until: Annotated[AwareDatetime | None, Field(title="Until")] = None
+    """
+    Only what happened up to this moment
+    """
+
+
 class Data(StrEnum):
     """
     What becomes of the people's files
@@ -178,6 +297,27 @@ class Language(StrEnum):
 class LineView(BaseModel):
     at: Annotated[AwareDatetime, Field(title="At")]
     text: Annotated[str, Field(title="Text")]
+
+
+class LookRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    dry_run: Annotated[bool, Field(title="Dry Run")] = True
+    """
+    Only say what would be done
+    """
+    grace_minutes: Annotated[int, Field(ge=0, le=1440, title="Grace Minutes")] = 15
+    """
+    What is younger is left alone: it may be in the making
+    """
+
+
+class LookView(BaseModel):
+    run: Annotated[str, Field(title="Run")]
+    """
+    The look that was begun; its report is the account's once its `run` is not earlier
+    """
 
 
 class MachineView(BaseModel):
@@ -529,6 +669,13 @@ class UserView(BaseModel):
     added_at: Annotated[AwareDatetime, Field(title="Added At")]
 
 
+class Verdict(StrEnum):
+    keep = "keep"
+    adopt = "adopt"
+    remove = "remove"
+    report = "report"
+
+
 class Whoami(BaseModel):
     email: Annotated[str, Field(title="Email")]
     role: Role
@@ -548,6 +695,36 @@ class WhoseQuery(BaseModel):
     """
 
 
+class State1(StrEnum):
+    running = "running"
+    done = "done"
+    failed = "failed"
+
+
+class WorkReport(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    state: Annotated[State1, Field(title="State")]
+    report: Annotated[dict[str, Any] | None, Field(title="Report")] = None
+    """
+    What came of it; its fields depend on the kind of work
+    """
+    cause: Annotated[str, Field(max_length=2000, title="Cause")] = ""
+    """
+    Why it failed
+    """
+
+
+class AnchorList(BaseModel):
+    bucket: Annotated[str, Field(title="Bucket")]
+    items: Annotated[list[AnchorView], Field(title="Items")]
+    next: Annotated[int | None, Field(title="Next")] = None
+    """
+    Ask with it as `after` for the next page; null at the end
+    """
+
+
 class ClaimRequest(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -560,6 +737,31 @@ class ClaimRequest(BaseModel):
 class EventList(BaseModel):
     items: Annotated[list[EventView], Field(title="Items")]
     cursor: Annotated[str | None, Field(title="Cursor")] = None
+
+
+class FindingView(BaseModel):
+    kind: Annotated[str, Field(title="Kind")]
+    id: Annotated[str, Field(title="Id")]
+    lab_id: Annotated[str | None, Field(title="Lab Id")]
+    verdict: Verdict
+    reason: Annotated[str, Field(title="Reason")]
+    hint: Annotated[str | None, Field(title="Hint")]
+    monthly_cost: Money | None
+    """
+    What a month of it costs; null: nothing, or not known
+    """
+    since: Annotated[AwareDatetime | None, Field(title="Since")]
+    """
+    When it was first found like this
+    """
+    outcome: Annotated[str | None, Field(title="Outcome")]
+    """
+    `done`, or why it is not done yet; null: nothing was tried
+    """
+    unowned: Annotated[bool, Field(title="Unowned")]
+    """
+    Somebody has to do something, or something was done
+    """
 
 
 class KeptView(BaseModel):
@@ -611,6 +813,10 @@ class Orders(BaseModel):
     access: Annotated[dict[str, str | None], Field(title="Access")]
     storage: Annotated[dict[str, str | None], Field(title="Storage")]
     heartbeat_seconds: Annotated[int, Field(title="Heartbeat Seconds")]
+    work: Annotated[list[dict[str, Any]], Field(title="Work")]
+    """
+    What to do, oldest first: id, kind and order of each piece
+    """
 
 
 class PackList(BaseModel):
@@ -662,6 +868,29 @@ class TokenList(BaseModel):
 class UserList(BaseModel):
     items: Annotated[list[UserView], Field(title="Items")]
     cursor: Annotated[str | None, Field(title="Cursor")] = None
+
+
+class AccountView(BaseModel):
+    run: Annotated[str, Field(title="Run")]
+    at: Annotated[AwareDatetime, Field(title="At")]
+    by: Annotated[str, Field(title="By")]
+    dry_run: Annotated[bool, Field(title="Dry Run")]
+    looked_at: Annotated[int, Field(title="Looked At")]
+    """
+    How many things were seen
+    """
+    unowned: Annotated[int, Field(title="Unowned")]
+    """
+    How many of them nobody counts as theirs
+    """
+    findings: Annotated[list[FindingView], Field(title="Findings")]
+    """
+    The dearest first
+    """
+    left_out: Annotated[int, Field(title="Left Out")]
+    """
+    Findings beyond those listed
+    """
 
 
 class Claimed(BaseModel):

@@ -10,6 +10,107 @@ Who may read a data set, as the AWS Registry of Open Data says it.
 """
 
 
+class AnchorQuery(TypedDict):
+    after: NotRequired[int]
+    """
+    Anchors behind this number
+    """
+    limit: NotRequired[int]
+
+
+class AnchorView(TypedDict):
+    seq: int
+    hash: str
+    at: str
+    """
+    When the bucket took it
+    """
+    standing: bool
+    """
+    False: somebody tried to remove it; the lock kept it
+    """
+
+
+class AuditEntryView(TypedDict):
+    seq: int
+    """
+    1, 2, 3 … without a gap
+    """
+    prev: str
+    """
+    The hash of the entry before
+    """
+    hash: str
+    """
+    SHA-256 over the canonical JSON (RFC 8785) of all other fields
+    """
+    fact: str
+    name: str
+    subject: str
+    """
+    A lab's id, or a person's address
+    """
+    who: str
+    on_behalf_of: str
+    """
+    The person for whom the system acted; blank when who acted by themselves
+    """
+    origin: dict[str, str]
+    """
+    Through which door: door, ip, agent, token, function, request
+    """
+    correlation_id: str
+    at: str
+    recorded_at: str
+    changes: dict[str, Any]
+    """
+    Attribute → [before, after]; null where there was nothing
+    """
+    data: dict[str, Any]
+
+
+class AuditHead(TypedDict):
+    chain: str
+    """
+    The chain's name; the first entry's `prev` is the SHA-256 of it
+    """
+    seq: int
+    hash: str
+    recorded_at: str
+
+
+class AuditList(TypedDict):
+    items: list[AuditEntryView]
+    next: NotRequired[int | None]
+    """
+    Ask with it as `after` for the next page; null at the end
+    """
+
+
+class AuditQuery(TypedDict):
+    after: NotRequired[int]
+    """
+    Entries behind this number
+    """
+    limit: NotRequired[int]
+    lab: NotRequired[str | None]
+    """
+    Only what happened to this lab
+    """
+    person: NotRequired[str | None]
+    """
+    Only what this person did, had done, or met
+    """
+    since: NotRequired[str | None]
+    """
+    Only what happened at or after this moment
+    """
+    until: NotRequired[str | None]
+    """
+    Only what happened up to this moment
+    """
+
+
 class DeleteQuery(TypedDict):
     data: NotRequired[Literal["keep", "delete"]]
     """
@@ -105,6 +206,24 @@ Language: TypeAlias = Literal["python", "r", "julia"]
 class LineView(TypedDict):
     at: str
     text: str
+
+
+class LookRequest(TypedDict):
+    dry_run: NotRequired[bool]
+    """
+    Only say what would be done
+    """
+    grace_minutes: NotRequired[int]
+    """
+    What is younger is left alone: it may be in the making
+    """
+
+
+class LookView(TypedDict):
+    run: str
+    """
+    The look that was begun; its report is the account's once its `run` is not earlier
+    """
 
 
 class MachineView(TypedDict):
@@ -365,6 +484,9 @@ class UserView(TypedDict):
     added_at: str
 
 
+Verdict: TypeAlias = Literal["keep", "adopt", "remove", "report"]
+
+
 class Whoami(TypedDict):
     email: str
     role: Role
@@ -381,6 +503,27 @@ class WhoseQuery(TypedDict):
     """
 
 
+class WorkReport(TypedDict):
+    state: Literal["running", "done", "failed"]
+    report: NotRequired[dict[str, Any]]
+    """
+    What came of it; its fields depend on the kind of work
+    """
+    cause: NotRequired[str]
+    """
+    Why it failed
+    """
+
+
+class AnchorList(TypedDict):
+    bucket: str
+    items: list[AnchorView]
+    next: NotRequired[int | None]
+    """
+    Ask with it as `after` for the next page; null at the end
+    """
+
+
 class ClaimRequest(TypedDict):
     lab_id: str
     instance_id: str
@@ -390,6 +533,31 @@ class ClaimRequest(TypedDict):
 class EventList(TypedDict):
     items: list[EventView]
     cursor: NotRequired[str | None]
+
+
+class FindingView(TypedDict):
+    kind: str
+    id: str
+    lab_id: str | None
+    verdict: Verdict
+    reason: str
+    hint: str | None
+    monthly_cost: Money | None
+    """
+    What a month of it costs; null: nothing, or not known
+    """
+    since: str | None
+    """
+    When it was first found like this
+    """
+    outcome: str | None
+    """
+    `done`, or why it is not done yet; null: nothing was tried
+    """
+    unowned: bool
+    """
+    Somebody has to do something, or something was done
+    """
 
 
 class KeptView(TypedDict):
@@ -441,6 +609,10 @@ class Orders(TypedDict):
     access: dict[str, str | None]
     storage: dict[str, str | None]
     heartbeat_seconds: int
+    work: list[dict[str, Any]]
+    """
+    What to do, oldest first: id, kind and order of each piece
+    """
 
 
 class PackList(TypedDict):
@@ -483,6 +655,29 @@ class TokenList(TypedDict):
 class UserList(TypedDict):
     items: list[UserView]
     cursor: NotRequired[str | None]
+
+
+class AccountView(TypedDict):
+    run: str
+    at: str
+    by: str
+    dry_run: bool
+    looked_at: int
+    """
+    How many things were seen
+    """
+    unowned: int
+    """
+    How many of them nobody counts as theirs
+    """
+    findings: list[FindingView]
+    """
+    The dearest first
+    """
+    left_out: int
+    """
+    Findings beyond those listed
+    """
 
 
 class Claimed(TypedDict):

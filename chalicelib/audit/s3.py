@@ -44,7 +44,7 @@ def anchors(after: int = 0, limit: int = 1000) -> tuple[Anchor, ...]:
     found: dict[str, Anchor] = {}
     for version in _versions(after):
         place = KEY.fullmatch(version["Key"])
-        if place is None:
+        if place is None or int(place[1]) <= after:
             continue
         seq, hash_ = int(place[1]), place[2]
         if len(found) >= limit and seq not in {one.seq for one in found.values()}:
@@ -57,9 +57,9 @@ def anchors(after: int = 0, limit: int = 1000) -> tuple[Anchor, ...]:
 
 def _versions(after: int) -> Iterator[dict[str, str]]:
     """Every version and delete marker, by key."""
-    start = f"{FOLDER}{after:012d}-g"  # behind every hash of that number
+    start = {"KeyMarker": f"{FOLDER}{after:012d}"} if after else {}  # before every hash of that number
     pages = aws.client("s3").get_paginator("list_object_versions")
-    for page in pages.paginate(Bucket=bucket(), Prefix=FOLDER, KeyMarker=start):
+    for page in pages.paginate(Bucket=bucket(), Prefix=FOLDER, **start):
         rows = [{"Key": one["Key"], "At": iso(one["LastModified"]), "Marker": ""} for one in page.get("Versions", ())]
         rows += [{"Key": one["Key"], "At": "", "Marker": "yes"} for one in page.get("DeleteMarkers", ())]
         yield from sorted(rows, key=lambda row: row["Key"])

@@ -17,6 +17,7 @@ from chalicelib.runtime import aws, clock
 from chalicelib.runtime.errors import AppError
 from tests.conftest import ACCOUNT, NOW, STAGE_ENV
 from tests.fakes.account import Account, Fault
+from tests.fakes.audited import Witness, moto_read
 from tests.fakes.gateway import Answer, Gateway
 from tests.fakes.stories import Crash, Stories
 
@@ -236,8 +237,10 @@ def stage(place: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setattr(aws, "client", account.client)
     prefix = "arn:aws:sts::123456789012:assumed-role/aws-research-wizard-test-lab"
     monkeypatch.setattr(sts, "caller", lambda lab_id, headers, _body: f"{prefix}-{lab_id}/{headers['X-Signer']}")
-    yield Stage(Gateway(app), account, stories, tables, people)
+    with Witness(moto_read(ACCOUNT, STAGE_ENV["AWS_REGION"])) as witness:
+        yield Stage(Gateway(app), account, stories, tables, people)
     _emptied()
+    assert not witness.breaks, "\n".join(witness.breaks)
 
 
 def _emptied() -> None:
