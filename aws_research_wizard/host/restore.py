@@ -28,7 +28,7 @@ from aws_research_wizard.host.walking import Folder
 from aws_research_wizard.host.work import Tell, WorkFailed
 
 WRITERS, WINDOW = 4, 64
-TOLD = 50
+TOLD, BLOCK = 50, 256 << 10
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FILE_MODE, FOLDER_MODE = 0o777, 0o3777
 """What of a mode is restored: no file comes back with its owner's powers for everybody."""
@@ -218,10 +218,8 @@ class Restore:
             whole.update(data)
             size += len(data)
             self.outcome.move(len(data))
-            if digest == choosing.ZERO:
-                file.seek(size)
-            else:
-                _write_all(file, data)
+            for start in range(0, len(data), BLOCK):
+                _write(file, data[start : start + BLOCK])
         file.truncate(size)
         if (size, whole.hexdigest()) != (entry.size, entry.digest):
             raise ChunkLost("the file put together is not the one that was backed up")
@@ -240,9 +238,10 @@ class Restore:
                 os.unlink(name, dir_fd=within.handle)
             there = None
         if there is None:
-            placing.make_folder(within, name, 0o700, self._owner(parts, entry, within))
+            placing.make_folder(within, name, entry.mode & FOLDER_MODE | 0o700, self._owner(parts, entry, within))
         elif not self.over:  # of a try before this one
-            os.fchmod(Folder.at(name, within).handle, stat.S_IMODE(there.st_mode) | 0o700)
+            begun = Folder.at(name, within)
+            os.fchmod(begun.handle, stat.S_IMODE(there.st_mode) | 0o700)
         if there is None or not self.over:
             self._folders.append((parts, entry))
 
@@ -273,8 +272,11 @@ class Restore:
         return self._owners[person]
 
 
-def _write_all(file: Any, data: bytes) -> None:
-    """Write all of it: a raw file may take less than it is given."""
-    rest = memoryview(data)
+def _write(file: Any, block: bytes) -> None:
+    """Write a block; one of nothing but zeros stays a hole."""
+    if block == choosing.ZEROS[: len(block)]:
+        file.seek(len(block), os.SEEK_CUR)
+        return
+    rest = memoryview(block)
     while rest:
         rest = rest[file.write(rest) :]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aws_research_wizard.host import chunks, manifest
+from aws_research_wizard.host import manifest
 from aws_research_wizard.host.backup import Backup
 from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.manifest import Entry, Reader
@@ -84,30 +84,14 @@ def elsewhere(lab: Lab, root: Path) -> Lab:
 def tree(root: Path, times: bool = True) -> Tree:
     """All that is below a folder: kind, mode, content or target, and time."""
     found: Tree = {}
-    for folder, folders, files in os.walk(os.fsencode(root)):
-        for name in [*folders, *files]:
-            path = os.path.join(folder, name)  # noqa: PTH118 (bytes)
-            seen = os.lstat(path)
-            what: Any = None
-            if stat.S_ISLNK(seen.st_mode):
-                what = os.readlink(path)
-            elif stat.S_ISREG(seen.st_mode):
-                with open(path, "rb") as file:  # noqa: PTH123 (bytes)
-                    what = file.read()
-            mode = 0 if stat.S_ISLNK(seen.st_mode) else stat.S_IMODE(seen.st_mode)
-            found[os.path.relpath(path, os.fsencode(root))] = (
-                stat.S_IFMT(seen.st_mode),
-                mode,
-                what,
-                seen.st_mtime_ns if times else 0,
-            )
+    for path in root.rglob("*"):
+        seen = path.lstat()
+        what: Any = None
+        if stat.S_ISLNK(seen.st_mode):
+            what = str(path.readlink())
+        elif stat.S_ISREG(seen.st_mode):
+            what = path.read_bytes()
+        mode = 0 if stat.S_ISLNK(seen.st_mode) else stat.S_IMODE(seen.st_mode)
+        name = os.fsencode(path.relative_to(root))
+        found[name] = (stat.S_IFMT(seen.st_mode), mode, what, seen.st_mtime_ns if times else 0)
     return found
-
-
-def small_chunks(size: int = 4096) -> Any:
-    """Cut files into small chunks, so that small files have many."""
-    import pytest
-
-    patch = pytest.MonkeyPatch()
-    patch.setattr(chunks, "SIZE", size)
-    return patch

@@ -98,8 +98,7 @@ def test_only_changed_chunks_of_a_large_file_are_sent(lab: Lab, monkeypatch: pyt
 def test_odd_names_are_kept_as_they_are(lab: Lab) -> None:
     odd = [b"new\nline", b"\xff\xfe", b"b64:Zm9v", b"n" * 255, "été".encode(), b'quote"s\\', b" ", b"\x01"]
     for name in odd:
-        with open(os.fsencode(lab.home) + b"/" + name, "wb") as file:
-            file.write(name)
+        (lab.home / os.fsdecode(name)).write_bytes(name)
     lab.backup("b-1")
     assert {path.rsplit(b"/", 1)[1] for path in lab.entries("b-1") if path.count(b"/") == 2} == set(odd)
 
@@ -237,7 +236,7 @@ def test_other_file_systems_are_not_entered(lab: Lab, monkeypatch: pytest.Monkey
 
     def far(handle: int) -> os.stat_result:
         seen = fstat(handle)
-        if os.readlink(f"/proc/self/fd/{handle}").endswith("/mounted"):
+        if Path(f"/proc/self/fd/{handle}").readlink().name == "mounted":
             return os.stat_result((*seen[:2], 9999, *seen[3:]))
         return seen
 
@@ -296,7 +295,7 @@ def test_bucket_that_refuses_fails_the_backup_in_words(lab: Lab) -> None:
         raise refusal("SlowDown", verb, 503)
 
     lab.bucket.strike = strike
-    with pytest.raises(WorkFailed, match="the backup bucket backups did not do as asked: .*SlowDown"):
+    with pytest.raises(WorkFailed, match=r"the backup bucket backups did not do as asked: .*SlowDown"):
         lab.backup("b-1")
     assert lab.bucket.objects == {}
 
