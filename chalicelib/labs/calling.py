@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from chalicelib.kernels import service as kernels
-from chalicelib.labs import naming, store, sts, work
+from chalicelib.labs import naming, releases, rules, store, sts, work
 from chalicelib.labs.machines import Expect, Heartbeat, Machine, Member
 from chalicelib.labs.provisioning import fact, host_name
 from chalicelib.labs.rules import Lab, Phase, Step
@@ -118,7 +118,7 @@ def ready(machine: Machine, boot_id: str, address: str, steps: Sequence[Step], n
 def failed(machine: Machine, word: str, cause: str, log_tail: Sequence[str], now: datetime) -> None:
     """The machine will not become ready: its cause and last words stay with the lab, and the workflow is told."""
     lab = store.load(machine.lab_id, consistent=True)
-    by, said = f"machine:{machine.instance_id}", f"{word}: {cause}"
+    by, said = f"machine:{machine.instance_id}", f"{word}: {rules.plain(cause)}"
     tail = tuple(line[:300] for line in log_tail[-KEPT_LINES:])
     data: dict[str, Any] = {"step": word, "state": "failed", "detail": cause}
     if not lab.moving or machine.generation != lab.generation:
@@ -153,11 +153,12 @@ def reached_at(lab_id: str, address: str) -> str:
 # ---- heartbeat and orders ------------------------------------------------------------------------------------------------
 
 
-def heartbeat(machine: Machine, beat: Heartbeat) -> dict[str, Any]:
-    """Keep what the machine says of itself; answer with its orders."""
+def heartbeat(machine: Machine, beat: Heartbeat, release: str = "") -> dict[str, Any]:
+    """Keep what the machine says of itself, and which release it runs; answer with its orders."""
     before = machine.heartbeat.last_activity if machine.heartbeat else ""
     commit(store.beat(machine, replace(beat, last_activity=max(beat.last_activity, before))))
     lab, _, people = store.whole(machine.lab_id)
+    releases.heard(lab, machine, release, beat.at)
     return orders(lab, people, work.open_work(lab))
 
 

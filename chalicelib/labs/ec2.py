@@ -225,6 +225,12 @@ def resize(instance_id: str, instance_type: str) -> None:
         aws.client("ec2").modify_instance_attribute(InstanceId=instance_id, InstanceType={"Value": instance_type})
 
 
+def give_user_data(instance_id: str, text: str) -> None:
+    """What a stopped machine shall read at its next start."""
+    with patiently():
+        aws.client("ec2").modify_instance_attribute(InstanceId=instance_id, UserData={"Value": text.encode()})
+
+
 def image() -> str:
     """The image that machines start from: an AMI id, or the SSM parameter that names one."""
     wanted = settings.current().image_parameter

@@ -25,6 +25,11 @@ def ensure_role(name: str, statements: Sequence[Mapping[str, object]], boundary:
             Description="What one research lab's machine may do",
             Tags=_tagged(tags),
         )
+    give_rights(name, statements)
+
+
+def give_rights(name: str, statements: Sequence[Mapping[str, object]]) -> None:
+    """What a role that exists may do from now on."""
     with patiently():
         aws.client("iam").put_role_policy(RoleName=name, PolicyName=INLINE, PolicyDocument=json.dumps(_policy(statements)))
 

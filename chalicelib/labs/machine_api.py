@@ -92,7 +92,7 @@ def report_heartbeat(call: Call[Calling]) -> Orders:
         servers=len(said.servers),
         last_activity=last,
     )
-    return Orders.model_validate(calling.heartbeat(call.principal.machine, beat))
+    return Orders.model_validate(calling.heartbeat(call.principal.machine, beat, said.release))
 
 
 @door.post(

@@ -6,9 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
+from chalicelib.labs import releases
 from chalicelib.labs.journal import Kept, Receipt
 from chalicelib.labs.machines import Machine, Member
-from chalicelib.labs.rules import Lab, Phase
+from chalicelib.labs.rules import BEFORE_RELEASES, Lab, Phase
 from chalicelib.labs.wishes import Found, Login, Wish
 from chalicelib.limits.rules import Price, hourly_price
 from chalicelib.people.rules import TEAM, LabRole
@@ -157,6 +158,10 @@ class LabView(Told):
     instance_id: str | None
     storage: StorageView | None
     machine: MachineView | None = Field(description="What its machine said last; null in lists")
+    release: str | None = Field(description="What its machine runs; 0.1.0: from before releases were told")
+    newer_release: str | None = Field(description="Set when a newer release is there than it runs")
+    upgrading: str | None = Field(description="The upgrade under way; people go on working")
+    release_note: str | None = Field(description="Why it does not run the release that was asked for, or when it will")
     receipt: ReceiptView | None = Field(description="Once deleted: what was removed, and what is kept at which cost")
 
     @classmethod
@@ -175,12 +180,21 @@ class LabView(Told):
             instance_id=lab.instance_id or None,
             storage=_storage(lab, machine),
             machine=MachineView.of(machine) if machine else None,
+            release=lab.release or BEFORE_RELEASES,
+            newer_release=releases.newer_than(lab) or None,
+            upgrading=lab.upgrading or None,
+            release_note=_note(lab),
             receipt=ReceiptView.of(lab.receipt),
         )
 
     @classmethod
     def found(cls, found: Found) -> LabView:
         return cls.of(found.lab, found.machine)
+
+
+def _note(lab: Lab) -> str | None:
+    coming = f"release {lab.wanted_release} comes with its next start" if lab.wanted_release else ""
+    return coming or lab.release_note or None
 
 
 _SAME = (
@@ -360,3 +374,4 @@ class HeartbeatReport(Asked):
     memory: float | None = None
     disk: float | None = None
     servers: list[dict[str, Any]] = Field(default_factory=list, max_length=500)
+    release: str = Field(default="", max_length=40)

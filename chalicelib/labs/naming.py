@@ -40,6 +40,16 @@ def gigabytes(text: str) -> int:
     return size
 
 
+def release_of(key: str) -> str:
+    """The release of a bundle's key `host/bundle-<release>.tar.gz`; "" for none."""
+    return key.rpartition("/")[2].removeprefix("bundle-").removesuffix(".tar.gz")
+
+
+def bundle_key(release: str) -> str:
+    """Where the bundle of a release is in the artifacts bucket."""
+    return f"host/bundle-{release}.tar.gz"
+
+
 def role_name(prefix: str, lab: str) -> str:
     """Of the role and of the instance profile that carries it."""
     return f"{prefix}-lab-{lab}"

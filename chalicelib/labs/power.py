@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from chalicelib.labs import ec2, sessions, store
+from chalicelib.labs import ec2, iam, naming, sessions, store, userdata
 from chalicelib.labs.machines import Expect, Machine, Waiting
 from chalicelib.labs.making import current
-from chalicelib.labs.provisioning import fact, patience
+from chalicelib.labs.provisioning import fact, patience, rights_of
 from chalicelib.labs.rules import MOVING, Command, Interrupted, Lab, MachineGone, Phase, settle
-from chalicelib.runtime import workflows
+from chalicelib.runtime import settings, workflows
 from chalicelib.runtime.errors import AppError, MachineFailed, NoCapacity, Retryable
 from chalicelib.runtime.log import logger
 from chalicelib.runtime.store import commit
@@ -132,6 +132,7 @@ def start_machine(lab_id: str, generation: int, now: datetime) -> None:
         case "pending" | "running":
             return
         case "stopped":
+            _take_release(lab, seen)
             _start(lab, seen, now)
         case _:
             raise Retryable(f"machine {seen.id} is {seen.state}")
@@ -142,6 +143,13 @@ def _expect_boot(lab: Lab) -> None:
     machine = store.machine(lab.id, consistent=True) or Machine(lab.id, lab.instance_id, 0)
     if machine.generation != lab.generation:
         commit(store.holds(lab), store.expect_boot(machine, lab.generation))
+
+
+def _take_release(lab: Lab, seen: ec2.Seen) -> None:
+    """A release that was asked for while the lab slept comes with this start: its rights, and the bundle to boot."""
+    if lab.wanted_release:
+        iam.give_rights(naming.role_name(settings.current().prefix, lab.id), rights_of(lab))
+        ec2.give_user_data(seen.id, userdata.compose(lab, settings.current(), lab.wanted_release))
 
 
 def _start(lab: Lab, seen: ec2.Seen, now: datetime) -> None:

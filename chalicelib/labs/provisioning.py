@@ -141,8 +141,7 @@ def _identity(book: Book) -> str:
     """The lab's role and the profile that hands it to the machine; both have one name."""
     lab, known = book.lab, settings.current()
     name = naming.role_name(known.prefix, lab.id)
-    open_data = pack_rules.read_rights(packs.resolve(lab.domain), known.partition)
-    allowed = rights.statements(lab.id, known, open_data)
+    allowed = rights_of(lab)
 
     def role() -> str:
         iam.ensure_role(name, allowed, rights.boundary(known), _tags(lab))
@@ -154,6 +153,12 @@ def _identity(book: Book) -> str:
 
     book.make(Entry(Kind.ROLE, name), role, iam.remove_role)
     return book.make(Entry(Kind.PROFILE, name), profile, iam.remove_profile)
+
+
+def rights_of(lab: Lab) -> tuple[rights.Statement, ...]:
+    """What the lab's machine may do, as of this release."""
+    known = settings.current()
+    return rights.statements(lab.id, known, pack_rules.read_rights(packs.resolve(lab.domain), known.partition))
 
 
 def _order(book: Book, token: str, instance_type: str, profile: str) -> ec2.Order:

@@ -4,6 +4,7 @@ Keeps true: a phase changes only along `TRANSITIONS`; every lab stands in the `d
 when somebody must look at it again. No clock, no I/O.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from chalicelib.labs.journal import Receipt
 from chalicelib.runtime.errors import Conflict, TaskError
 
 REMEMBERED = timedelta(days=30)
+BEFORE_RELEASES = "0.1.0"  # what labs run that were launched before machines said what they run
 AUDITED = (  # no commit changes one of these without a fact that says from what to what
     "name",
     "domain",
@@ -191,6 +193,11 @@ class Lab:
     receipt: Receipt | None = None
     asked_by: str = ""  # who gave the last command, when it was not the owner
     last_session: datetime | None = None  # when somebody last worked in it, as far as an earlier machine told
+    release: str = ""  # what its machine runs, as far as it told
+    wanted_release: str = ""  # to come with its next start
+    upgrading: str = ""  # the upgrade under way
+    told_release: str = ""  # the newest release that it was told of
+    release_note: str = ""  # why it does not run the release that was asked for
 
     @property
     def moving(self) -> bool:
@@ -353,8 +360,18 @@ HINTS: Mapping[str, str] = {
 }
 
 
+ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:[0-9]*:(?P<what>[A-Za-z0-9_+=,.@:/*${}-]*[A-Za-z0-9_*}])")
+ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
+
+
 def explain(error: str, said: str) -> tuple[str, str]:
     """What a workflow's error means to a person: cause and hint."""
     if error == "States.Timeout":
         return "the machine did not call home in time", HINTS[error]
-    return said or error, HINTS.get(error, "")
+    return plain(said) or error, HINTS.get(error, "")
+
+
+def plain(said: str) -> str:
+    """What AWS said, without what only its administrators can read: of an ARN its last name, of a riddle nothing."""
+    named = ARN.sub(lambda found: found["what"].replace(":", "/").rstrip("/").rpartition("/")[2] or "all", said)
+    return ENCODED.sub("", named).strip()[:500]

@@ -101,6 +101,7 @@ def _designed(wish: Wish, asking: Asking) -> Lab:
         correlation_id=asking.correlation_id,
         deadline=rules.deadline(Phase.PROVISIONING, now, patience()),
         examples=wish.notebook_examples,
+        release=naming.release_of(settings.current().bundle_key),
         notebooks=len(pack.examples) if wish.notebook_examples else 0,
     )
 
@@ -237,15 +238,15 @@ def events_of(who: Principal, lab_id: str, cursor: str | None, limit: int, newes
     return facts_of(lab.id, cursor, limit, newest_first)
 
 
-def logs_of(who: Principal, lab_id: str, cursor: str | None, limit: int) -> Page[logs.Line]:
+def logs_of(who: Principal, lab_id: str, cursor: str | None, limit: int, newest_first: bool = False) -> Page[logs.Line]:
     """The machine's log; where there is none, the last lines it sent before it failed."""
     lab = access.find(who, lab_id).lab
-    place = f"logs of {lab.id}"
+    place = f"logs of {lab.id}{' from the end' if newest_first else ''}"
     key = decode(cursor, place)
     token = str(key["token"]) if key else None
-    lines, more = logs.read(naming.log_group(settings.current().prefix), lab.id, token, limit)
+    lines, more = logs.read(naming.log_group(settings.current().prefix), lab.id, token, limit, newest_first)
     if not lines and not cursor:
-        lines = tuple(logs.Line(lab.changed_at, line) for line in lab.log_tail)
+        lines = tuple(logs.Line(lab.changed_at, line) for line in (lab.log_tail[::-1] if newest_first else lab.log_tail))
     return Page(lines, encode({"token": more}, place) if more else None)
 
 

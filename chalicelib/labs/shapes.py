@@ -163,6 +163,11 @@ class LabItem(Item):
     kernels = as_kernels()
     receipt = as_receipt()
     asked_by = UnicodeAttribute(null=True)
+    release = UnicodeAttribute(null=True)
+    wanted_release = UnicodeAttribute(null=True)
+    upgrading = UnicodeAttribute(null=True)
+    told_release = UnicodeAttribute(null=True)
+    release_note = UnicodeAttribute(null=True)
 
 
 class MachineItem(Item):

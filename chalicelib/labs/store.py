@@ -186,6 +186,11 @@ def change(before: Lab, after: Lab, refused: AppError | None = None, also: Condi
     return store.update(LabItem(pk(before.id), "LAB"), actions, condition, refused)
 
 
+def unchanged(lab: Lab, name: str) -> Condition:
+    """An attribute of the lab is still what it was read as."""
+    return _is(name, _attributes(lab)[name])
+
+
 def holds(lab: Lab) -> Write:
     """Refused with Superseded once the lab has moved on."""
     return store.check(LabItem, pk(lab.id), "LAB", _still(lab), moved_on(lab))

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib.labs import power, provisioning, rules, teardown, work
+from chalicelib.labs import power, provisioning, rules, teardown, upgrading, work
 from chalicelib.labs.machines import Expect, Work
 from chalicelib.runtime import clock
 from chalicelib.runtime.entries import task
@@ -111,6 +111,24 @@ def remove_resources(event: Event, _context: Any) -> None:
 @task(clients=("ec2", "efs", "iam"))
 def close_lab(event: Event, _context: Any) -> None:
     teardown.close_lab(event["lab_id"], event["generation"], clock.now())
+
+
+@bp.lambda_function(name="renew_rights")
+@task
+def renew_rights(event: Event, _context: Any) -> None:
+    upgrading.renew_rights(event["lab_id"], event["generation"])
+
+
+@bp.lambda_function(name="finish_upgrade")
+@task
+def finish_upgrade(event: Event, _context: Any) -> None:
+    upgrading.finish(event["lab_id"], event["upgrade_id"], event["report"], clock.now())
+
+
+@bp.lambda_function(name="fail_upgrade")
+@task
+def fail_upgrade(event: Event, _context: Any) -> None:
+    upgrading.fail(event["lab_id"], event["upgrade_id"], _cause(event), clock.now())
 
 
 @bp.lambda_function(name="assign_work")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
+from chalicelib.labs import naming
 from chalicelib.labs.rules import Lab
 from chalicelib.runtime.settings import Settings
 
@@ -17,9 +18,10 @@ BOUNDARY = "==aws-research-wizard=="
 _SAFE = re.compile(r"[A-Za-z0-9._:/@+-]*")
 
 
-def compose(lab: Lab, known: Settings) -> str:
-    """The user data of a lab's machine, as text."""
-    bundle = f"s3://{known.need('artifacts_bucket')}/{known.need('bundle_key')}"
+def compose(lab: Lab, known: Settings, release: str = "") -> str:
+    """The user data of a lab's machine, as text; `release` left out is the newest."""
+    key = naming.bundle_key(release) if release else known.need("bundle_key")
+    bundle = f"s3://{known.need('artifacts_bucket')}/{key}"
     values = {
         "LAB_ID": lab.id,
         "STAGE": known.stage,
