@@ -8,17 +8,23 @@ from chalice import Chalice
 from chalicelib.audit import api as audit
 from chalicelib.audit import events as audit_events
 from chalicelib.audit import schedules as audit_schedules
+from chalicelib.backups import api as backups
+from chalicelib.backups import events as backups_events
+from chalicelib.backups import schedules as backups_schedules
+from chalicelib.backups import tasks as backups_tasks
 from chalicelib.labs import account_api as labs_account
 from chalicelib.labs import api as labs
 from chalicelib.labs import events as labs_events
 from chalicelib.labs import machine_api as labs_machine
 from chalicelib.labs import schedules as labs_schedules
 from chalicelib.labs import tasks as labs_tasks
+from chalicelib.labs import upgrade_api as labs_upgrade
 from chalicelib.limits import api as limits
 from chalicelib.packs import api as packs
 from chalicelib.people import api as people
 from chalicelib.people import tasks as people_tasks
 from chalicelib.runtime import events as runtime_events
+from chalicelib.runtime import tasks as runtime_tasks
 
 app = Chalice(app_name="aws-research-wizard", configure_logs=False)  # runtime.log writes the lines
 
@@ -29,11 +35,17 @@ for entries in (
     packs,  # which environment does a lab get
     limits,  # may they have it
     labs,  # the request
+    labs_upgrade,  # the newest release, when somebody wants it
     labs_tasks,  # the state machines' steps
     labs_machine,  # the machine calls home
     labs_events,  # what EC2 and Step Functions report
     labs_schedules,  # the sweep for what was lost
     labs_account,  # what nobody counts as theirs
+    backups,  # can we get it back
+    backups_tasks,  # the state machines' steps
+    backups_events,  # what Step Functions reports
+    backups_schedules,  # every night, every day, every week
+    runtime_tasks,  # what an earlier release stored
     runtime_events,  # facts, from the stream to the bus
     audit_events,  # and from the stream into the log that cannot be bent
     audit_schedules,  # is it whole

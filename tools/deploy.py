@@ -129,6 +129,8 @@ def remove(deployment: Deployment) -> None:
     kept = deployment.stage in KEPT_STAGES
     if not kept:
         s3, number = deployment.account.client("s3"), deployment.account.number
+        refuse_with_backups(s3, f"{deployment.prefix}-backups-{number}")
+        empty_bucket(s3, f"{deployment.prefix}-backups-{number}")
         empty_bucket(s3, f"{deployment.prefix}-artifacts-{number}")
         empty_bucket(s3, f"{deployment.prefix}-audit-{number}", BypassGovernanceRetention=True)
     stack.cloudformation.delete_stack(StackName=stack.name)
@@ -157,6 +159,12 @@ def kept_storage(efs: Any, stage: str) -> list[str]:
     return [f"kept: {one['FileSystemId']} {one.get('Name', '')}, {one['SizeInBytes']['Value'] / 1e9:.1f} GB" for one in found]
 
 
+def refuse_with_backups(s3: Any, bucket: str) -> None:
+    """Backups are people's work: nobody deletes them by the way."""
+    if is_there(s3, bucket) and s3.list_objects_v2(Bucket=bucket, MaxKeys=1).get("Contents"):
+        raise Failed(f"{bucket} still holds backups of labs. If nobody needs them: aws s3 rm --recursive s3://{bucket}")
+
+
 def empty_bucket(s3: Any, bucket: str, **lifting: bool) -> None:
     """Every version of every object: CloudFormation deletes only an empty bucket. `lifting` is the right to lift a lock."""
     if not is_there(s3, bucket):
@@ -171,6 +179,7 @@ def empty_bucket(s3: Any, bucket: str, **lifting: bool) -> None:
 def chalice_steps(deployment: Deployment, outputs: Mapping[str, str]) -> str:
     """What stands in the way of a `chalice deploy` that works, step by step."""
     values = {"ARTIFACTS_BUCKET": outputs["ArtifactsBucketName"], "BUNDLE_KEY": deployment.manifest["bundle_key"]}
+    values["BACKUPS_BUCKET"] = outputs["BackupsBucketName"]
     values["API_URL"] = "what `chalice url` answers after the first chalice deploy"
     return f"""
 In .chalice/config.json, stage {deployment.stage}, add to environment_variables:

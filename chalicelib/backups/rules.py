@@ -107,6 +107,7 @@ class Shelf:
     tried_at: datetime | None = None
     tries: int = 0
     pruned_at: datetime | None = None
+    swept_at: datetime | None = None
     drilled_at: datetime | None = None
 
     def is_busy(self, now: datetime) -> bool:

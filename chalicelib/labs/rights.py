@@ -1,4 +1,4 @@
-"""What may a lab's machine do in the account? Its own log stream, its own bundle, its tunnel, its pack's open data; no more."""
+"""What may a lab's machine do in the account? Its own log stream, bundle, backups and tunnel, its pack's open data; no more."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ def statements(lab_id: str, known: Settings, open_data: Sequence[Statement]) -> 
     """The IAM statements of one lab's role. Session Manager's channels know no resource to name (their `*`)."""
     stream = known.arn("logs", f"log-group:{log_group(known.prefix)}:log-stream:{lab_id}")
     bundle = f"arn:{known.partition}:s3:::{known.artifacts_bucket}/host/*"
+    backups = f"arn:{known.partition}:s3:::{known.backups_bucket}"
     return (
         _allow("WriteItsLog", ("logs:CreateLogStream", "logs:PutLogEvents"), stream),
         _allow("FetchItsBundle", ("s3:GetObject",), bundle),
+        _allow("KeepItsBackups", ("s3:GetObject", "s3:PutObject"), f"{backups}/labs/{lab_id}/*"),
+        _allow("SeeItsBackups", ("s3:ListBucket",), backups) | {"Condition": {"StringLike": {"s3:prefix": f"labs/{lab_id}/*"}}},
         _allow("BeReachedByTunnel", TUNNEL, "*"),
         *open_data,
     )
@@ -34,5 +37,5 @@ def boundary(known: Settings) -> str:
     return f"arn:{known.partition}:iam::{known.need('account')}:policy/{known.prefix}-lab-boundary"
 
 
-def _allow(sid: str, actions: Sequence[str], resource: str) -> Statement:
+def _allow(sid: str, actions: Sequence[str], resource: str) -> dict[str, object]:
     return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resource}

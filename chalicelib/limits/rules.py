@@ -48,6 +48,12 @@ def disk_monthly_price(gigabytes: int, region: str) -> Price | None:
     return None if amount is None else _price(str(Decimal(amount) * gigabytes))
 
 
+def object_monthly_price(gigabytes: Decimal, region: str) -> Price | None:
+    """What a month of objects costs (S3 Standard, its first tier; a GB is 2^30 bytes); None when we do not know."""
+    amount = _prices()["object_gb_month"].get(region)
+    return None if amount is None else _price(str(Decimal(amount) * gigabytes))
+
+
 def monthly_price(instance_type: str, region: str) -> Price | None:
     """What a month of a machine that never stops costs."""
     hour = hourly_price(instance_type, region)

@@ -12,7 +12,10 @@ from tools.unpacked import handlers
 
 CONFIG = json.loads((package.ROOT / ".chalice/config.json").read_text())
 STORIES = package.Job("dev", package.ROOT).stories()
-WORKFLOWS = {"provision_lab", "start_lab", "stop_lab", "scale_lab", "teardown_lab", "upgrade_lab"}
+WORKFLOWS = {
+    "provision_lab", "start_lab", "stop_lab", "scale_lab", "teardown_lab", "upgrade_lab",
+    "backup_lab", "restore_lab", "drill_backup",
+}  # fmt: skip
 
 
 def test_every_function_has_a_policy_file_and_none_is_left_over(built: Path) -> None:
@@ -47,7 +50,9 @@ def test_every_token_of_a_story_is_a_function(template: dict[str, Any]) -> None:
 
 def test_every_task_function_is_used_by_a_story(built: Path) -> None:
     tasks = {
-        camel(name) for name, handler in handlers(built / "template.json").items() if handler.startswith("chalicelib.labs.tasks.")
+        camel(name)
+        for name, handler in handlers(built / "template.json").items()
+        if handler.startswith(("chalicelib.labs.tasks.", "chalicelib.backups.tasks."))
     }
     assert tasks == {step for story in STORIES.values() for step in steps_of(story)}
 

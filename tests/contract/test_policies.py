@@ -153,6 +153,7 @@ def calls() -> set[str]:
     """Every AWS call in the code, as IAM names it (DynamoDB's are pynamodb's)."""
     text = "\n".join(file.read_text() for file in (package.ROOT / "chalicelib").rglob("*.py"))
     found = re.findall(r'client\("([a-z0-9]+)"\)\.(?:get_paginator\("(\w+)"\)|(\w+)\()', text)
+    found += [("s3", "", verb) for verb in re.findall(r"place\.client\(\)\.(\w+)", text)]
     found += [("stepfunctions", "", verb) for verb in re.findall(r'_call\(\s*"(\w+)"', text)]
     named = [(SERVICES.get(service, service), camel(paged or verb)) for service, paged, verb in found]
     names = {f"{service}:{verb}" for service, verb in named if service}

@@ -17,6 +17,7 @@ from tools.template import camel, functions, of_type
 
 BIN = Path(sys.executable).parent
 ASYNCHRONOUS = ("machine_state_changed", "workflow_ended", "reconcile_labs", "reconcile_account")
+ASYNCHRONOUS += ("nightly_backups", "prune_backups", "drill_backups", "backup_broke_off")
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -78,6 +79,20 @@ def test_workflows_log_and_trace(template: dict[str, Any]) -> None:
         assert one["Properties"]["TracingConfiguration"] == {"Enabled": True}
         assert one["Properties"]["LoggingConfiguration"]["Level"] == "ERROR"
         assert one["Properties"]["LoggingConfiguration"]["IncludeExecutionData"] is False
+
+
+def test_a_machine_has_as_long_to_call_home_as_the_stack_says(template: dict[str, Any]) -> None:
+    """As a number: quoted, Step Functions would refuse it."""
+    following = []
+    for name, one in of_type(template, "AWS::StepFunctions::StateMachine").items():
+        text = one["Properties"]["DefinitionString"]
+        given = one["Properties"]["DefinitionSubstitutions"]
+        states = json.loads(text.replace("${BootTimeoutSeconds}", "123"))["States"].values()
+        waits = [state["TimeoutSeconds"] for state in states if "ready" in json.dumps(state.get("Parameters", {}))]
+        assert set(waits) <= {123}
+        assert ("BootTimeoutSeconds" in given) == bool(waits)
+        following += [name] if waits else []
+    assert {"ProvisionLab", "StartLab", "ScaleLab"} <= set(following)
 
 
 def test_news_of_workflows_is_only_of_this_stacks(template: dict[str, Any]) -> None:
