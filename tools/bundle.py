@@ -65,7 +65,7 @@ def _wheel(scratch: Path) -> Path:
 def _uv(scratch: Path) -> Path:
     """Fetch uv itself, by the version and the hashes of its lock."""
     place = ["--target", str(scratch / "uv"), "--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.11"]
-    lock = ["--require-hashes", "--no-deps", "-r", str(ROOT / "requirements/machine.txt")]
+    lock = ["--require-hashes", "--no-deps", "-r", str(ROOT / "requirements/bootstrap.txt")]
     subprocess.run(["uv", "pip", "install", "--quiet", *place, *lock], check=True)
     return scratch / "uv/bin/uv"
 

@@ -38,7 +38,7 @@ ALSO_READ = (
     "state_machines",
     "aws_research_wizard",
     "requirements/host.txt",
-    "requirements/machine.txt",
+    "requirements/bootstrap.txt",
     "pyproject.toml",
     *TOOLS,
 )

@@ -56,7 +56,6 @@ SETS = (
     Set("requirements/dev.in", "requirements/dev.txt", constraint=None),
     Set("requirements/local.in", "requirements/local.txt"),
     Set("requirements/host.in", "requirements/host.txt", constraint=None),
-    Set("requirements/machine.in", "requirements/machine.txt", constraint=None),
     Set("requirements/lambda.in", "requirements.txt", left_out=SDK),
 )
 

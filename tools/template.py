@@ -21,6 +21,7 @@ PREFIX = "aws-research-wizard-${Stage}"
 FUNCTION_ARN = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:" + PREFIX
 SERVERLESS = "AWS::Serverless::"
 KEPT_STAGES = ("prod",)
+BOOT_TIMEOUT = "${BootTimeoutSeconds}"
 
 
 def camel(name: str) -> str:
@@ -95,12 +96,24 @@ def embed_stories(template: Template, stories: Mapping[str, dict[str, Any]]) -> 
     for name, story in sorted(stories.items()):
         machine = template["Resources"][camel(name)]["Properties"]
         steps = steps_of(story)
-        machine["Definition"] = story
+        text = json.dumps(patient(story), separators=(",", ":"))
+        machine["DefinitionString"] = text.replace(f'"{BOOT_TIMEOUT}"', BOOT_TIMEOUT)  # a number, once it is filled in
         machine["DefinitionSubstitutions"] = {step: {"Fn::Sub": f"{FUNCTION_ARN}-{snake(step)}"} for step in steps}
+        if BOOT_TIMEOUT in text:
+            machine["DefinitionSubstitutions"]["BootTimeoutSeconds"] = {"Ref": "BootTimeoutSeconds"}
         role = template["Resources"][camel(name) + "Role"]["Properties"]
         invoke = next(one for one in _statements(role) if one.get("Sid") == "InvokeItsSteps")
         invoke["Resource"] = [{"Fn::Sub": f"{FUNCTION_ARN}-{snake(step)}"} for step in steps]
     return template
+
+
+def patient(story: Mapping[str, Any]) -> dict[str, Any]:
+    """The story, in which a machine has as long to call home as the stack's parameter says."""
+    made: dict[str, Any] = copy.deepcopy(dict(story))
+    for state in made["States"].values():
+        if state.get("Parameters", {}).get("Payload", {}).get("expect") == "ready":
+            state["TimeoutSeconds"] = BOOT_TIMEOUT
+    return made
 
 
 def steps_of(story: Mapping[str, Any]) -> list[str]:

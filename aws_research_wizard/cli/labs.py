@@ -121,7 +121,7 @@ def _after_failure(calls: "Calls", lab: "LabView") -> str:
     from aws_research_wizard.client.errors import WizardError
 
     try:
-        lines = [entry["text"] for entry in calls.logs(lab["id"])][-LOG_TAIL:]
+        lines = [entry["text"] for entry in calls.last_lines(lab["id"], LOG_TAIL)]
     except WizardError:
         lines = []
     for text in lines:

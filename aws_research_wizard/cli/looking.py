@@ -76,15 +76,21 @@ def events(lab: str, follow: bool, output: Format) -> None:
 
 @labs.any_lab
 @follow
-@click.option("--lines", "-n", type=click.IntRange(0), default=200, show_default=True, metavar="N", help="The last N; 0: all.")
-def logs(lab: str, follow: bool, lines: int, output: Format) -> None:
+@click.option(
+    "--tail", "--lines", "-n", type=click.IntRange(0), default=200, show_default=True, metavar="N", help="The last N; 0: all."
+)
+@click.option("--newest-first", is_flag=True, help="The last line on top.")
+def logs(lab: str, follow: bool, tail: int, newest_first: bool, output: Format) -> None:
     """What a lab's machine wrote, oldest first."""
+    if follow and newest_first:
+        raise click.UsageError("what follows comes at the end: --follow or --newest-first, not both", click.get_current_context())
     from aws_research_wizard.client.watching import Lines
 
     with connect() as calls:
         lab_id = labs.find(calls, lab)["id"]
         more = Lines(calls, lab_id)
-        told = list(deque(more.news(), maxlen=lines or None))
+        told = calls.last_lines(lab_id, tail) if tail and not follow else list(deque(more.news(), maxlen=tail or None))
+        told = told[::-1] if newest_first else told
         if not told:
             screen.tell(f"The machine of {lab_id} has not written anything yet.")
         if not follow:

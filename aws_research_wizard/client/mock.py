@@ -128,9 +128,10 @@ class MockCloud(MockLabs):
         self.known(lab_id)
         return 200, {"items": list(self.events[lab_id]), "cursor": None}
 
-    def _logs(self, _: Json, lab_id: str) -> tuple[int, Any]:
+    def _logs(self, asked: Json, lab_id: str) -> tuple[int, Any]:
         self.known(lab_id)
         lines = [{"at": iso(self.now), "text": text} for text in self.logs[lab_id]]
+        lines = lines[::-1] if asked.get("order") == "newest" else lines
         return 200, {"items": lines, "cursor": None}
 
     def _login(self, _: Json, lab_id: str) -> tuple[int, Any]:

@@ -75,7 +75,11 @@ def build_package() -> Package:
         return Package(Path(named))
     root = Path(__file__).resolve().parents[2]
     if not (root / "tools" / "package.py").exists():
-        raise DeployFailed("the local cloud is started from a checkout of the project", "clone the repository, then: make demo")
+        raise DeployFailed(
+            "`local up` deploys the control plane's own package, which is not part of what pip installs",
+            "run it from a checkout of the project (git clone, then: make demo), or name a package that one built: "
+            "make package STAGE=local there, then export AWR_PACKAGE=CHECKOUT/build/package-local here",
+        )
     out = root / "build" / f"package-{STAGE}"
     command = [sys.executable, "-m", "tools.package", "--stage", STAGE, "--out", str(out)]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": ""})

@@ -156,13 +156,14 @@ def list_events(call: People) -> EventList:
 @door.get(
     "/labs/{lab_id}/logs",
     summary="What its machine wrote",
-    query=PageQuery,
+    query=EventQuery,
     reply=LineList,
     scope="labs:read",
     errors=(NotFound,),
 )
 def list_logs(call: People) -> LineList:
-    page = service.logs_of(call.principal, call.path["lab_id"], call.query.cursor, _limit(call))
+    asked: EventQuery = call.query
+    page = service.logs_of(call.principal, call.path["lab_id"], asked.cursor, asked.limit, asked.order == "newest")
     return LineList(items=[LineView(at=one.at, text=one.text) for one in page.items], cursor=page.cursor)
 
 

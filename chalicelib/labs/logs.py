@@ -15,16 +15,19 @@ class Line:
     text: str
 
 
-def read(group: str, stream: str, token: str | None, limit: int) -> tuple[tuple[Line, ...], str | None]:
-    """Lines oldest first and the token to go on from; nothing when the stream does not exist (yet)."""
+def read(
+    group: str, stream: str, token: str | None, limit: int, newest_first: bool = False
+) -> tuple[tuple[Line, ...], str | None]:
+    """Lines in the order asked for and the token to go on from; nothing when the stream does not exist (yet)."""
     more = {"nextToken": token} if token else {}
+    following = "nextBackwardToken" if newest_first else "nextForwardToken"
     with patiently("ResourceNotFoundException"):
         page = aws.client("logs").get_log_events(
-            logGroupName=group, logStreamName=stream, startFromHead=True, limit=limit, **more
+            logGroupName=group, logStreamName=stream, startFromHead=not newest_first, limit=limit, **more
         )
         lines = tuple(Line(_moment(one["timestamp"]), one["message"]) for one in page["events"])
-        ended = not lines or page.get("nextForwardToken") == token
-        return lines, None if ended else page.get("nextForwardToken")
+        ended = not lines or page.get(following) == token
+        return lines[::-1] if newest_first else lines, None if ended else page.get(following)
     return (), None
 
 

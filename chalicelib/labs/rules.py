@@ -219,6 +219,11 @@ class Lab:
         return f"{self.id}-{self.generation}"
 
 
+def newer(lab: Lab, newest: str) -> str:
+    """The newest release, if this lab is to run and runs another; "" otherwise."""
+    return newest if newest and lab.phase is not Phase.DELETED and (lab.release or BEFORE_RELEASES) != newest else ""
+
+
 @dataclass(frozen=True)
 class Patience:
     """How long each phase may last before somebody looks at it."""

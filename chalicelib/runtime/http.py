@@ -11,9 +11,9 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import TYPE_CHECKING, Any, Generic, cast, get_args
 
 from chalice.app import Blueprint, Response
 
@@ -270,10 +270,25 @@ def _explained(error: ValidationError, model: type[BaseModel], where: str) -> tu
     parts, hint = [], ""
     for detail in error.errors(include_url=False, include_context=False):
         place = ".".join(str(part) for part in detail["loc"]) or where
-        unknown = detail["type"] == "extra_forbidden"
-        parts.append(f"{place}: {'there is no such field' if unknown else detail['msg'].removeprefix('Value error, ')}")
-        hint = hint or (near_miss(place, model_of(model).model_fields) if unknown else "")
+        fields = model_of(model).model_fields
+        match detail["type"]:
+            case "extra_forbidden":
+                said, advice = "there is no such field", near_miss(place, fields)
+            case "string_pattern_mismatch":
+                said, advice = f"'{str(detail['input'])[:40]}' is not written as it should be", _written_like(place, fields)
+            case _:
+                said, advice = detail["msg"].removeprefix("Value error, "), ""
+        parts.append(f"{place}: {said}")
+        hint = hint or advice
     return "; ".join(parts[:5]), hint or "see /docs for what this request may say"
+
+
+def _written_like(place: str, fields: Mapping[str, Any]) -> str:
+    """`write it like r6i.4xlarge`, by the example that stands with the field or inside its type."""
+    field = fields.get(place)
+    inner = [one for part in get_args(field.annotation) for one in getattr(part, "__metadata__", ())] if field else []
+    example = next((one.examples[0] for one in (field, *inner) if getattr(one, "examples", None)), "")
+    return f"write it like {example}" if example else ""
 
 
 def _request_key(operation: Operation, request: Request, principal: Any, now: datetime) -> RequestKey | None:

@@ -188,6 +188,10 @@ def test_logs(arw: Arw, cloud: MockCloud, lab: str) -> None:
     assert "has not written anything yet" in arw("jupyter logs").err
     cloud.logs[lab] = ["hub started", "ready"]
     assert arw("jupyter logs").out == "09:00:41  hub started\n09:00:41  ready\n"
+    assert arw("jupyter logs --newest-first").out == "09:00:41  ready\n09:00:41  hub started\n"
+    assert arw("jupyter logs --tail 1").out == "09:00:41  ready\n"
+    assert arw("jupyter logs --tail 0").out == "09:00:41  hub started\n09:00:41  ready\n"
+    assert arw("jupyter logs --follow --newest-first").code == 2
 
 
 def test_following_ends_with_ctrl_c_and_is_no_failure(

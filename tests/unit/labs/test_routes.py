@@ -38,7 +38,8 @@ def test_answer_is_accepted_with_a_place_to_watch(stage: Stage) -> None:
     [
         ({"domain": "genomic"}, 404, "genomic", "did you mean 'genomics'?"),
         ({"instance_type": "r6i.4xlarg"}, 400, "not offered", "did you mean 'r6i.4xlarge'?"),
-        ({"instance_type": "rm -rf /"}, 422, "instance_type", "see /docs"),
+        ({"instance_type": "rm -rf /"}, 422, "'rm -rf /' is not written as it should be", "write it like r6i.4xlarge"),
+        ({"instance_type": "r6i_4xlarge"}, 422, "instance_type: 'r6i_4xlarge'", "write it like r6i.4xlarge"),
         ({"shared_storage": "1XB"}, 400, "1XB", "write it like 500GB or 1TB"),
         ({"users": 0}, 422, "users", "see /docs"),
         ({"users": 10_000}, 422, "users", "see /docs"),
@@ -277,6 +278,11 @@ def test_logs_are_read_from_the_labs_own_stream(stage: Stage) -> None:
     assert [one["text"] for one in page["items"]] == ["line 0", "line 1"]
     rest = stage.as_(ADA).get(f"/labs/{lab_id}/logs?limit=2&cursor={page['cursor']}").json
     assert [one["text"] for one in rest["items"]] == ["line 2"]
+    last = stage.as_(ADA).get(f"/labs/{lab_id}/logs?limit=2&order=newest").json
+    assert [one["text"] for one in last["items"]] == ["line 2", "line 1"]
+    before = stage.as_(ADA).get(f"/labs/{lab_id}/logs?limit=2&order=newest&cursor={last['cursor']}").json
+    assert [one["text"] for one in before["items"]] == ["line 0"]
+    assert stage.as_(ADA).get(f"/labs/{lab_id}/logs?cursor={last['cursor']}").status == 400
 
 
 # ---- getting in

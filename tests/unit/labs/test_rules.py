@@ -245,3 +245,21 @@ def test_each_tried_machine_has_a_line_of_its_own() -> None:
     tokens = [journal.machine_token("genomics-k3x9", 1, attempt) for attempt in range(3)]
     assert len({Entry(Kind.INSTANCE, token).key for token in tokens}) == 3
     assert Entry(Kind.ROLE, "a").key == Entry(Kind.ROLE, "b").key
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "User: arn:aws:sts::123456789012:assumed-role/stage-launch/f is not authorized to perform: ec2:RunInstances on resource: "
+            "arn:aws:ec2:us-east-1:123456789012:instance/* because no policy allows it. Encoded authorization failure message: 4Gx_-9",
+            "User: f is not authorized to perform: ec2:RunInstances on resource: * because no policy allows it.",
+        ),
+        ("no arn:aws:states:us-east-1:123456789012:execution:stage-stop_lab:genomics-k3x9-2 there", "no genomics-k3x9-2 there"),
+        ("arn:aws-us-gov:iam::123456789012:role/x.", "x."),
+        ("start hub: port 80 is taken", "start hub: port 80 is taken"),
+    ],
+)
+def test_a_cause_shows_no_arn(said: str, told: str) -> None:
+    assert rules.explain("Boom", said)[0] == told
+    assert "arn:" not in rules.plain(said)

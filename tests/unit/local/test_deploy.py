@@ -39,6 +39,16 @@ def test_a_package_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert deploy.build_package().fingerprint == "f1"
 
 
+def test_an_installed_package_says_what_it_lacks_and_two_ways_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWR_PACKAGE", raising=False)
+    monkeypatch.setattr(deploy, "__file__", str(tmp_path / "site-packages/aws_research_wizard/local/deploy.py"))
+    with pytest.raises(deploy.DeployFailed) as failed:
+        deploy.build_package()
+    assert "not part of what pip installs" in failed.value.message
+    assert "git clone" in failed.value.hint
+    assert "export AWR_PACKAGE=" in failed.value.hint
+
+
 def test_the_api_is_reached_by_address_not_by_a_name_only_aws_resolves() -> None:
     outputs = {"ApiUrl": "https://ab12.execute-api.us-east-1.amazonaws.com/api"}
     assert deploy.api_url("http://127.0.0.1:1", outputs) == "http://127.0.0.1:1/restapis/ab12/api/_user_request_"
