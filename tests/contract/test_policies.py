@@ -31,6 +31,9 @@ SERVICES = {"stepfunctions": "states", "efs": "elasticfilesystem", "sts": ""}  #
 OTHERWISE = {  # where IAM's name of an action is not the call's
     "lambda:Invoke": "lambda:InvokeFunction",
     "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:DeleteObjects": "s3:DeleteObject",
+    "s3:CopyObject": "s3:PutObject",
     "s3:ListObjectVersions": "s3:ListBucketVersions",
 }
 
