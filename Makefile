@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test check smoke bench package deploy requirements locks generate fmt clean
+.PHONY: help setup demo test check smoke bench package deploy requirements packs locks generate fmt clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ deploy: setup ## the package of STAGE to the AWS account of your credentials
 
 requirements: setup ## compile the hash-pinned requirement sets again
 	python -m tools.requirements
+
+packs: setup ## every pack's kernels installed, every lesson run; writes build/packs.json
+	python -m tools.lessons all
 
 locks: setup ## solve every pack's kernels again
 	python -m tools.locks all

@@ -1,0 +1,185 @@
+"""Does every example notebook run in its own kernel, offline, and print the line its pack promises?
+
+    python -m tools.lessons all              every pack, two at a time; writes build/packs.json
+    python -m tools.lessons genomics …       some packs
+
+Each kernel is installed for real from its lock, once for as long as the lock stays the same (in AWR_TEST_CACHE or .cache/kernels).
+A pack passes when all its lessons print what they promise and leave no file behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest import mock
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "vendor")]
+
+from chalicelib.kernels import service as kernels  # noqa: E402
+from chalicelib.kernels.rules import KernelPlan  # noqa: E402
+from chalicelib.packs import service, yaml_files  # noqa: E402
+from chalicelib.packs.rules import Example, Pack  # noqa: E402
+
+if TYPE_CHECKING:
+    import nbformat
+
+DEAD_END = "http://127.0.0.1:9"  # nothing listens on the discard port
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+MOST_SECONDS = 60
+
+
+class LessonFailed(Exception):  # noqa: N818 - said to a pack's author
+    """One sentence of what went wrong."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a pack's lessons went. `megabytes` is the size of its environments, `installed` the seconds to make them."""
+
+    pack: str
+    kernels: int
+    lessons: int
+    cells: int
+    megabytes: int
+    installed: float
+    seconds: float
+    wrong: tuple[str, ...]
+
+
+def plan_of(pack: Pack, example: Example) -> KernelPlan:
+    """The kernel that a lesson runs in."""
+    plans = {kernel.key: plan for kernel, plan in zip(pack.installed_kernels, kernels.plan(pack), strict=True)}
+    return plans[example.kernel]
+
+
+def environment(plan: KernelPlan) -> Path:
+    """A virtualenv with exactly what the lock pins; made beside and moved into place, so that nobody sees half of one."""
+    lock = ROOT / plan.lock
+    cache = Path(os.environ.get("AWR_TEST_CACHE", ROOT / ".cache" / "kernels"))
+    home = cache / f"{plan.name}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    if home.is_dir():
+        return home
+    making = cache / f"{home.name}.{os.getpid()}"
+    subprocess.run(["uv", "venv", "--quiet", "--python", plan.version, str(making)], check=True)
+    install = ["uv", "pip", "install", "--quiet", "--python", str(making / "bin" / "python"), "--require-hashes", "-r", str(lock)]
+    subprocess.run(install, check=True)
+    if not home.exists():
+        making.rename(home)
+    return home
+
+
+def register(plan: KernelPlan, folder: Path) -> None:
+    """A kernel spec as a lab's machine writes it."""
+    python = environment(plan) / "bin" / "python"
+    words = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec: dict[str, object] = {"argv": words, "language": plan.language}
+    spec |= {"display_name": plan.display_name, "env": {**plan.env}}
+    (folder / "kernels" / plan.name).mkdir(parents=True, exist_ok=True)
+    (folder / "kernels" / plan.name / "kernel.json").write_text(json.dumps(spec))
+
+
+def run(pack: Pack, example: Example) -> tuple[nbformat.NotebookNode, float]:
+    """The lesson with its outputs, and how many seconds it took. LessonFailed when it does not keep what it promises."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(ROOT / "domain_packs" / pack.name / "notebooks" / example.file, as_version=4)
+    with tempfile.TemporaryDirectory() as place, _offline(Path(place)):
+        register(plan_of(pack, example), Path(place) / "jupyter")
+        home = Path(place) / "home"
+        home.mkdir()
+        began = time.monotonic()
+        NotebookClient(notebook, timeout=MOST_SECONDS, resources={"metadata": {"path": str(home)}}).execute()
+        took = time.monotonic() - began
+        left = sorted(file.name for file in home.iterdir())
+    said = last_line(notebook)
+    if said != example.expect:
+        raise LessonFailed(f"{example.file} printed '{said}', not '{example.expect}'")
+    if left:
+        raise LessonFailed(f"{example.file} left {', '.join(left)} behind")
+    if took > MOST_SECONDS:
+        raise LessonFailed(f"{example.file} took {took:.0f} s, more than {MOST_SECONDS}")
+    return notebook, took
+
+
+def last_line(notebook: nbformat.NotebookNode) -> str:
+    """What the last cell printed."""
+    printed = [
+        out.text for cell in notebook.cells[-1:] for out in cell.outputs if out.output_type == "stream" and out.name == "stdout"
+    ]
+    return "".join(printed).strip()
+
+
+@contextmanager
+def _offline(place: Path) -> Iterator[None]:
+    """An environment in which only this place's kernels are known and no proxy leads out."""
+    own = {"JUPYTER_PATH": str(place / "jupyter"), "IPYTHONDIR": str(place / "ipython")} | dict.fromkeys(PROXIES, DEAD_END)
+    with mock.patch.dict(os.environ, own):
+        yield
+
+
+def teach(name: str) -> Report:
+    """Install one pack's kernels and run all its lessons."""
+    pack, began, wrong = service.resolve(name), time.monotonic(), []
+    plans = {plan.name: plan for plan in (plan_of(pack, example) for example in pack.examples)}
+    homes = [environment(plan) for plan in plans.values()]
+    installed, cells, seconds = time.monotonic() - began, 0, 0.0
+    for example in pack.examples:
+        try:
+            notebook, took = run(pack, example)
+        except Exception as error:
+            wrong.append(str(error)[-600:])
+            continue
+        cells, seconds = cells + sum(cell.cell_type == "code" for cell in notebook.cells), seconds + took
+    size = sum(_megabytes(home) for home in homes)
+    return Report(name, len(plans), len(pack.examples), cells, size, round(installed, 1), round(seconds, 1), tuple(wrong))
+
+
+def _megabytes(folder: Path) -> int:
+    return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_symlink()) // 1_000_000
+
+
+def _show(reports: Sequence[Report]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("Pack", "Kernels", "Lessons", "Cells", "MB", "Installed in", "Ran in", "")
+    for one in reports:
+        verdict = "[green]pass[/]" if not one.wrong else f"[red]{one.wrong[0]}[/]"
+        counts = (str(one.kernels), str(one.lessons), str(one.cells), str(one.megabytes))
+        table.add_row(one.pack, *counts, f"{one.installed} s", f"{one.seconds} s", verdict)
+    Console().print(table)
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.lessons", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("packs", nargs="+", help="packs' names, or all")
+    parser.add_argument("--jobs", type=int, default=2, help="packs at a time")
+    asked = parser.parse_args(words)
+    known = yaml_files.names()
+    names = known if asked.packs == ["all"] else asked.packs
+    if unknown := sorted({*names} - {*known}):
+        parser.error(f"no pack {', '.join(unknown)}; there are: {', '.join(known)}")
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        reports = list(pool.map(teach, names))
+    _show(reports)
+    (ROOT / "build").mkdir(exist_ok=True)
+    (ROOT / "build/packs.json").write_text(json.dumps([asdict(one) for one in reports], indent=2) + "\n")
+    return 1 if any(one.wrong for one in reports) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
