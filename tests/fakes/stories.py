@@ -84,7 +84,11 @@ class Stories:
         return [{"executions": [{"name": one.arn.removeprefix(beginning), "startDate": one.began} for one in found]}]
 
     def send_task_success(self, taskToken: str, output: str) -> Json:  # noqa: N803
-        self._go_on(self._waiting(taskToken))
+        self._go_on(self._waiting(taskToken), json.loads(output))
+        return {}
+
+    def send_task_heartbeat(self, taskToken: str) -> Json:  # noqa: N803
+        self._waiting(taskToken)
         return {}
 
     def send_task_failure(self, taskToken: str, error: str = "", cause: str = "") -> Json:  # noqa: N803
@@ -132,6 +136,8 @@ class Stories:
                 self._end(execution, "FAILED")
             case "Task":
                 self._task(execution, doing)
+            case "Choice":
+                execution.state = self._chosen(execution, doing)
             case other:
                 raise AssertionError(f"this fake knows no {other}")
 
@@ -145,7 +151,7 @@ class Stories:
             }
         execution.running = True
         try:
-            self.tasks(snake(name))(json.loads(json.dumps(event)), Context())
+            result = self.tasks(snake(name))(json.loads(json.dumps(event)), Context())
         except Exception as error:
             execution.token = ""
             self._failed(execution, type(error).__name__, json.dumps({"errorMessage": str(error)}))
@@ -154,7 +160,7 @@ class Stories:
             self._failed(execution, "Lambda.Unknown", "the process died")
         else:
             if not waits and execution.status == "RUNNING":
-                self._go_on(execution)
+                self._go_on(execution, json.loads(json.dumps(result)))
         finally:
             execution.running = False
 
@@ -163,8 +169,20 @@ class Stories:
             return value
         return execution.token if value == "$$.Task.Token" else execution.data[value.removeprefix("$.")]
 
-    def _go_on(self, execution: Execution) -> None:
+    def _chosen(self, execution: Execution, doing: Json) -> str:
+        """The first rule that holds; as much of Choice as our stories use."""
+        for rule in doing["Choices"]:
+            found: Any = execution.data
+            for step in rule["Variable"].removeprefix("$.").split("."):
+                found = found[step]
+            if found is rule["BooleanEquals"]:
+                return str(rule["Next"])
+        return str(doing["Default"])
+
+    def _go_on(self, execution: Execution, result: Any = None) -> None:
         doing, execution.token = execution.doing, ""
+        if doing.get("ResultPath"):
+            execution.data[doing["ResultPath"].removeprefix("$.")] = result
         if doing.get("End"):
             return self._end(execution, "SUCCEEDED")
         execution.state = doing["Next"]
