@@ -50,13 +50,12 @@ def check(now: datetime) -> Round:
     newest = _place("newest", head)
     found = [*stretch(newest, head.seq), *_beyond(head)]
     oldest = _place("oldest", head)
-    until = min(oldest + STRETCH, head.seq)
-    if oldest < newest:
-        found += stretch(oldest, until)
+    until = max(oldest, min(oldest + STRETCH, newest))  # what is newer was verified just now
+    found += stretch(oldest, until)
     facts, lost = _complete(now)
     commit(store.set_mark("newest", str(head.seq)))
-    commit(store.set_mark("oldest", str(until if until < head.seq else 0)))
-    done = Round(head.seq - newest + max(until - oldest, 0), facts, tuple(dict.fromkeys([*found, *lost])))
+    commit(store.set_mark("oldest", str(until if until < newest else 0)))
+    done = Round(head.seq - newest + until - oldest, facts, tuple(dict.fromkeys([*found, *lost])))
     _told(done)
     return done
 
@@ -64,11 +63,13 @@ def check(now: datetime) -> Round:
 def stretch(after: int, upto: int) -> list[Break]:
     """What is wrong with the entries in (after, upto]."""
     base = _base(after)
+    if upto <= after:
+        return []
     if base is None:
         return [Break(after, Kind.MISSING, "it is not there")]
     anchors = [one for one in s3.anchors(after, upto - after) if one.seq <= upto]
     found = rules.breaks(store.all_entries(after, upto), base, anchors=anchors)
-    ends = store.entry(upto) is not None or upto == after
+    ends = store.entry(upto) is not None
     found += [] if ends else [Break(upto, Kind.TRUNCATED, f"the head says that the log has {upto} entries")]
     return found + [Break(seq, Kind.MISFILED, "its keys say otherwise than it does") for seq in store.misfiled(after, upto)]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from chalicelib.audit import rules, s3, store
@@ -19,6 +19,7 @@ from chalicelib.runtime.errors import Unavailable
 from chalicelib.runtime.store import commit
 
 TRIES = 12
+SKEW = timedelta(minutes=10)  # by which the clocks of what tells and what records may differ
 
 
 class Wanted(NamedTuple):
@@ -78,7 +79,7 @@ def anchors(after: int, limit: int) -> tuple[Anchor, ...]:
 
 def page(wanted: Wanted, after: int, limit: int) -> tuple[list[Entry], int | None]:
     """The next entries that are wanted, and the number to go on from; None at the end."""
-    after = max(after, first_since(wanted.since)) if wanted.since else after
+    after = max(after, first_since(wanted.since - SKEW)) if wanted.since else after
     if wanted.lab or wanted.person:
         numbers = _numbers(wanted, after, limit)
         found = _found(numbers)
