@@ -17,12 +17,27 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_research_wizard.host import commands, guard, hub, identity, kernels, people, processes, proof, releases, storage, upgrade
+from aws_research_wizard.host import (
+    commands,
+    guard,
+    hub,
+    identity,
+    kernels,
+    people,
+    processes,
+    proof,
+    releases,
+    room,
+    storage,
+    upgrade,
+)
 from aws_research_wizard.host import orders as wanted
 from aws_research_wizard.host.control_plane import Away, ControlPlane, Refused, insist
 from aws_research_wizard.host.machine import MARKER, Machine
@@ -109,7 +124,10 @@ class Boot:
         return self._watch()
 
     def _tidy(self) -> None:
-        """Forget what belonged to the boot before, unless people's servers of that boot live on."""
+        """Forget what belonged to the boot before, unless people's servers of that boot live on; see to the disk's reserve."""
+        said = room.reserve(self.machine.state)
+        if said:
+            print(f"[boot] {said}", file=sys.stderr, flush=True)
         if not processes.ours(self.machine.instance_id):
             shutil.rmtree(self.machine.run, ignore_errors=True)
 
@@ -125,7 +143,8 @@ class Boot:
                 known, orders = identity.claim(machine, self.door, self._prove, self.stop)
                 self.door.token = known.token
         self.steps.tell(self.door)
-        people.change(machine.state, lambda before: people.follow(before, orders.people, time.time()))
+        with _even_on_a_full_disk("people"):
+            people.change(machine.state, lambda before: people.follow(before, orders.people, time.time()))
         return orders
 
     def _prove(self) -> dict[str, object]:
@@ -143,7 +162,8 @@ class Boot:
                 raise
             print(f"[boot] the orders known from before are used: {error}", file=sys.stderr, flush=True)
             return kept
-        wanted.save(self.machine.state, orders)
+        with _even_on_a_full_disk("orders"):
+            wanted.save(self.machine.state, orders)
         return orders
 
     def _install_hub(self) -> None:
@@ -165,7 +185,11 @@ class Boot:
         hub.configure(self.machine, orders)
 
     def _start_supervisor(self) -> subprocess.Popen[bytes]:
-        """Start what starts the proxy, the hub and the agent; it must be a child of the main thread, whose end it follows."""
+        """Start what starts the proxy, the hub and the agent; it must be a child of the main thread, whose end it follows.
+
+        What an earlier supervisor left without one is ended first: it would hold the ports.
+        """
+        processes.end(lambda: processes.supervised(self.machine.instance_id))
         path = f"{self.machine.hub_env / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}"
         words = [str(self.machine.hub_env / "bin/python"), "-P", "-m", "aws_research_wizard.host", "supervise"]
         environment = commands.clean_env({"PATH": path, "AWR_BOOT_ID": self.boot_id, MARKER: self.machine.instance_id})
@@ -201,7 +225,6 @@ class Boot:
                 print("[boot] the supervisor ended", file=sys.stderr, flush=True)
                 if time.monotonic() - self.supervised_at < SHORT_LIFE_SECONDS:
                     return 1
-                processes.end(lambda: processes.supervised(self.machine.instance_id))
                 self._start_supervisor()
         return 0
 
@@ -235,6 +258,17 @@ class Boot:
         if self.supervisor and self.supervisor.poll() is None:
             self.supervisor.terminate()
         processes.end(lambda: processes.ours(self.machine.instance_id))
+
+
+@contextmanager
+def _even_on_a_full_disk(what: str) -> Iterator[None]:
+    """Go on with what was last written down when nothing more can be."""
+    try:
+        yield
+    except OSError as error:
+        if not room.lack_of(error):
+            raise
+        print(f"[boot] {what} are as they were last written down: {error}", file=sys.stderr, flush=True)
 
 
 def _all(futures: list[Future[Any]]) -> None:
