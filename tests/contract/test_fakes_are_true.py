@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.conftest import Context
 from tests.contract.emulated import started
 from tests.contract.truths import TRUTHS, Place, Truth
-from tests.contract.truths.places import Boto, Emulator
+from tests.contract.truths.places import Boto, Emulator, Simulated
 from tools import fakes_page
 
 FAILS = (AssertionError, BotoCoreError, ClientError, KeyError, ValueError)
@@ -29,6 +30,15 @@ def holds(truth: Truth, place: Place, stand_in: str) -> None:
 
 
 @pytest.fixture(scope="module")
+def simulator() -> Iterator[Place]:
+    from chalicelib.runtime import settings
+
+    settings.seen(Context())
+    yield Simulated()
+    settings.forget()
+
+
+@pytest.fixture(scope="module")
 def moto() -> Iterator[Place]:
     from moto import mock_aws
 
@@ -40,6 +50,11 @@ def moto() -> Iterator[Place]:
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with started(tmp_path_factory.mktemp("truths")) as url:
         yield Emulator(url)
+
+
+@each_truth
+def test_the_simulator_does_as_aws(truth: Truth, simulator: Place) -> None:
+    holds(truth, simulator, "simulator")
 
 
 @each_truth

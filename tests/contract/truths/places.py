@@ -106,3 +106,67 @@ class Emulator(Boto):
 
     def pass_time(self) -> None:
         time.sleep(0.1)
+
+
+class Simulated(Place):
+    """The simulator's account, without the town that stands on it."""
+
+    name = "simulator"
+
+    def __init__(self) -> None:
+        from tests.fakes.sim.cloud import Cloud
+
+        self.cloud, self._runs = Cloud(), list[str]()
+
+    def client(self, service: str) -> Any:
+        found = self.cloud.client(service)
+        return _Operations(found) if service == "dynamodb" else found
+
+    def table(self) -> str:
+        return "aws-research-wizard-test-people"
+
+    def bucket(self) -> str:
+        return "truths-of-s3"
+
+    def bus(self) -> str:
+        return "aws-research-wizard-test-facts"
+
+    def zone(self) -> str:
+        return "ZTRUTHS"
+
+    def workflow(self) -> str:
+        return "arn:aws:states:us-east-1:123456789012:stateMachine:aws-research-wizard-test-stop_lab"
+
+    def token(self, execution: str) -> str:
+        """Tasks are done as soon as they begin, until one waits."""
+        states = self.client("stepfunctions")
+        self._runs.append(execution)
+        for _ in range(5):
+            job = states.begin(execution)
+            states.finish(job)
+            if job and "token" in job.event:
+                return str(job.event["token"])
+        raise NotOffered("no task waited")
+
+    def pass_time(self) -> None:
+        """Machines and file systems arrive; a workflow's last tasks are done."""
+        for service in ("ec2", "efs"):
+            for part in self.client(service).passing():
+                self.client(service).arrive(part)
+        states = self.client("stepfunctions")
+        for execution in set(states.ready(slow=False)) & set(self._runs):
+            states.finish(states.begin(execution))
+
+    def sell_out(self, instance_type: str) -> None:
+        self.cloud.sold_out.add(instance_type)
+
+
+class _Operations:
+    """DynamoDB's verbs, through the one door that pynamodb uses."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def __getattr__(self, verb: str) -> Any:
+        operation = "".join(word.capitalize() for word in verb.split("_"))
+        return lambda **asked: self.client._make_api_call(operation, asked)

@@ -7,10 +7,11 @@ from typing import Any
 from tests.contract.truths.core import Json, Place, refusal, truth
 
 START = "AWS Step Functions API Reference: StartExecution"
+INPUT = '{"lab_id": "x-1", "generation": 1, "correlation_id": "c"}'
 ANSWER = "AWS Step Functions API Reference: SendTaskSuccess, SendTaskFailure"
 
 
-def start(place: Place, name: str, input: str = "{}") -> str:
+def start(place: Place, name: str, input: str = INPUT) -> str:
     return str(
         place.client("stepfunctions").start_execution(stateMachineArn=place.workflow(), name=name, input=input)["executionArn"]
     )

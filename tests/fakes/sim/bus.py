@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from tests.fakes.sim.cloud import ACCOUNT, REGION, Cloud, Json, Service, token
 from tests.fakes.sim.dynamodb import RESOURCES
+from tests.fakes.sim.faults import refusal
 
 ATTEMPTS = 3
 
@@ -31,7 +32,13 @@ class Rule(NamedTuple):
 
 class Events(Service):
     def _put_events(self, Entries: list[Json]) -> Json:  # noqa: N803
-        for entry in Entries:
+        if len(Entries) > 10:
+            raise refusal("ValidationException", "Member must have length less than or equal to 10")
+        answers = [self._taken(entry) for entry in Entries]
+        return {"FailedEntryCount": sum("ErrorCode" in one for one in answers), "Entries": answers}
+
+    def _taken(self, entry: Json) -> Json:
+        if entry.get("DetailType") and entry.get("Source"):
             bus = "facts" if entry.get("EventBusName", "default") != "default" else "default"
             event = {"source": entry["Source"], "detail-type": entry["DetailType"], "detail": json.loads(entry["Detail"])}
             if bus == "facts":
@@ -39,7 +46,8 @@ class Events(Service):
                     event["detail"].get("id"), entry["DetailType"], self.cloud.number
                 )
             heard(self.cloud, bus, event)
-        return {"FailedEntryCount": 0, "Entries": [{"EventId": token(entry["Detail"])} for entry in Entries]}
+            return {"EventId": token(entry["Detail"])}
+        return {"ErrorCode": "InvalidArgument", "ErrorMessage": "Parameter DetailType is not valid."}
 
 
 def heard(cloud: Cloud, bus: str, event: Json) -> None:

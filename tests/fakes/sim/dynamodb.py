@@ -46,7 +46,7 @@ class DynamoDB(Service):
         self._request_signer = None  # pynamodb looks whether there are credentials
         self._sent: Json = {}
         for table in tables():
-            cloud.shelf(f"table.{table}", named=table not in ("facts", "audit"))
+            cloud.shelf(f"table.{table}")
         self._pending = cloud.shelf("stream")
 
     def _make_api_call(self, operation: str, asked: Json) -> Any:
@@ -83,16 +83,18 @@ class DynamoDB(Service):
             answers[table] = [item for item in found if item]
         return {"Responses": answers, "UnprocessedKeys": {}}
 
-    def query(self, asked: Json) -> Json:
+    def _query(self, asked: Json) -> Json:
         names, values = asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues", {})
         matches = condition(asked["KeyConditionExpression"])
         return self._page(asked, lambda item: matches(item, names, values))
 
-    def scan(self, asked: Json) -> Json:
+    def _scan(self, asked: Json) -> Json:
         return self._page(asked, lambda _: True)
 
     def _page(self, asked: Json, wanted: Callable[[Item], bool]) -> Json:
         table, index = self._table(asked["TableName"]), asked.get("IndexName")
+        if index and asked.get("ConsistentRead"):
+            raise refusal("ValidationException", "Consistent reads are not supported on global secondary indexes")
         stale = self.cloud.stale and (bool(index) or not asked.get("ConsistentRead"))
         order: tuple[str, ...] = ("pk", "sk")
         if index:
@@ -115,20 +117,21 @@ class DynamoDB(Service):
 
     # ---- writing
 
-    def put_item(self, asked: Json) -> Json:
+    def _put_item(self, asked: Json) -> Json:
         return self._alone("Put", asked)
 
-    def update_item(self, asked: Json) -> Json:
+    def _update_item(self, asked: Json) -> Json:
         return self._alone("Update", asked)
 
-    def delete_item(self, asked: Json) -> Json:
+    def _delete_item(self, asked: Json) -> Json:
         return self._alone("Delete", asked)
 
     def _alone(self, kind: str, asked: Json) -> Json:
         before = self._item(kind, asked)
         reason, outcome = self._judged(kind, asked)
         if reason == FAILED:
-            raise refusal("ConditionalCheckFailedException", "The conditional request failed")
+            wanted = asked.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and before is not None
+            raise refusal("ConditionalCheckFailedException", "The conditional request failed", **({"Item": before} if wanted else {}))
         if reason:
             raise refusal("ValidationException", reason)
         self._happen([outcome])
@@ -178,6 +181,8 @@ class DynamoDB(Service):
         table, before = self._table(asked["TableName"]).name.removeprefix("table."), self._item(kind, asked)
         names, values = asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues", {})
         key = _key(asked["Item"] if kind == "Put" else asked["Key"])
+        if not all(key):
+            return "One or more parameter values are not valid: a key attribute is empty", (table, key, before)
         text = asked.get("ConditionExpression")
         if text and not condition(text)(before or {}, names, values):
             return FAILED, (table, key, before)
@@ -242,11 +247,11 @@ def _after(rows: list[Item], start: Item | None) -> list[Item]:
 OPERATIONS: dict[str, tuple[Callable[[DynamoDB, Json], Json], str]] = {
     "GetItem": (DynamoDB.get, "get_item"),
     "BatchGetItem": (DynamoDB.batch_get, "batch_get_item"),
-    "Query": (DynamoDB.query, "query"),
-    "Scan": (DynamoDB.scan, "scan"),
-    "PutItem": (DynamoDB.put_item, "put_item"),
-    "UpdateItem": (DynamoDB.update_item, "update_item"),
-    "DeleteItem": (DynamoDB.delete_item, "delete_item"),
+    "Query": (DynamoDB._query, "query"),
+    "Scan": (DynamoDB._scan, "scan"),
+    "PutItem": (DynamoDB._put_item, "put_item"),
+    "UpdateItem": (DynamoDB._update_item, "update_item"),
+    "DeleteItem": (DynamoDB._delete_item, "delete_item"),
     "TransactWriteItems": (DynamoDB.transact_write, "transact_write_items"),
     "BatchWriteItem": (DynamoDB.batch_write, "batch_write_item"),
 }

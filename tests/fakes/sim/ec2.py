@@ -229,7 +229,8 @@ def _machine(made: str, asked: Json) -> Json:
 
 def _disk(machine: Json) -> Json:
     made = f"vol-{machine['InstanceId'][2:]}"
-    return {"VolumeId": made, "State": "in-use", "Tags": machine["Tags"], "Attachments": [{"InstanceId": machine["InstanceId"]}]}
+    held = {"VolumeId": made, "State": "in-use", "Size": 60, "Tags": machine["Tags"]}
+    return held | {"Attachments": [{"InstanceId": machine["InstanceId"]}]}
 
 
 def _tags(specifications: Any, kind: str = "") -> list[Json]:

@@ -71,7 +71,7 @@ class LabSeen:
         """The ids of what its receipt says is kept."""
         receipt = self.get("receipt") or {}
         found = json.loads(receipt) if isinstance(receipt, str) else receipt
-        return {str(one["id"]) for one in (found or {}).get("kept", ())}
+        return {str(name) for _, name, *_ in (found or {}).get("kept", ())}
 
     def planned(self, part: Part) -> bool:
         """Does the journal say something of this part?"""
@@ -187,8 +187,7 @@ class Evidence:
     def unpublished(self) -> list[Json]:
         """Facts that are stored, and of which the bus never heard."""
         heard = self.cloud.shelf("bus.published")
-        late = (one for one in self.facts if one.get("correlation_id") != "setup")  # the town's people were there before
-        return [one for one in late if f"{one['pk']}/{one['sk']}" not in heard]
+        return [one for one in self.facts if f"{one['pk']}/{one['sk']}" not in heard]
 
     @cached_property
     def given_up(self) -> list[Json]:

@@ -146,7 +146,7 @@ def places(seen: Evidence) -> Iterator[str]:
 def places_given_back(seen: Evidence) -> Iterator[str]:
     for lab in seen.labs.values():
         gone = lab.phase is Phase.DELETED or (lab.phase is Phase.FAILED and not lab.get("ready_at"))
-        if gone == bool(lab.get("reserved")):
+        if gone == bool(lab.get("reserved")) and lab.phase is not Phase.DELETING:  # which may be a failed one's
             yield f"lab {lab.id} is {lab.phase}, and {'still holds' if gone else 'does not hold'} a place"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+from datetime import datetime
 from typing import Any
 
 from tests.fakes.sim.cloud import Json, Service, token
@@ -23,6 +24,8 @@ class S3(Service):
         digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
         before = self._versions(Bucket, Key)
         if more.get("IfNoneMatch") == "*" and before and not before[-1].get("gone"):
+            raise refusal("PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+        if "IfMatch" in more and (not before or before[-1].get("gone") or more["IfMatch"] != _etag(before[-1])):
             raise refusal("PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
         if more.get("ChecksumSHA256", digest) != digest:
             raise refusal("BadDigest", "The SHA256 you specified did not match the calculated checksum.")
@@ -44,7 +47,7 @@ class S3(Service):
             **kept,
         }
         self.put("objects", (bucket, key), (*before, version))
-        return {"VersionId": made, "ETag": f'"{digest[:32]}"', "ChecksumSHA256": digest}
+        return {"VersionId": made, "ETag": _etag(version), "ChecksumSHA256": digest}
 
     def _found(self, bucket: str, key: str, version: str, code: str = "NoSuchKey") -> Version:
         seen: tuple[Version, ...] = self.at("objects").get((bucket, key), ())
@@ -68,8 +71,8 @@ class S3(Service):
         shown = {name: one[name] for name in one if name not in ("Body", "At")}
         return shown | {
             "ContentLength": len(one["Body"]),
-            "ETag": f'"{one["ChecksumSHA256"][:32]}"',
-            "LastModified": self.cloud.now,
+            "ETag": _etag(one),
+            "LastModified": datetime.fromisoformat(one["At"]),
         }
 
     def _copy_object(self, Bucket: str, Key: str, CopySource: Any, **more: Any) -> Json:  # noqa: N803
@@ -92,15 +95,12 @@ class S3(Service):
             if held:
                 raise refusal("AccessDenied", "Access Denied because object protected by object lock.")
             self.put("objects", (Bucket, Key), tuple(one for one in before if one["VersionId"] != VersionId))
-        elif before and not before[-1].get("gone"):
-            marker = {
-                "VersionId": token(Bucket, Key, len(before), "gone", length=32),
-                "gone": True,
-                "Body": "",
-                "ChecksumSHA256": "",
-            }
+            return {"VersionId": VersionId}
+        made = token(Bucket, Key, len(before), "gone", length=32)
+        if before and not before[-1].get("gone"):
+            marker = {"VersionId": made, "gone": True, "Body": "", "ChecksumSHA256": "", "At": self.cloud.now.isoformat()}
             self.put("objects", (Bucket, Key), (*before, marker))
-        return {}
+        return {"DeleteMarker": True, "VersionId": made}
 
     def _delete_objects(self, Bucket: str, Delete: Json) -> Json:  # noqa: N803
         for one in Delete["Objects"]:
@@ -114,25 +114,44 @@ class S3(Service):
             for (bucket, key), versions in sorted(self.at("objects").items())
             if bucket == Bucket and key.startswith(Prefix) and key > start and versions and not versions[-1].get("gone")
         ]
+        if more.get("Delimiter"):
+            return _folders(rows, Prefix, more["Delimiter"])
         most = int(more.get("MaxKeys", 1000))
         shown = [{"Key": key, "Size": len(one["Body"]), "LastModified": self.cloud.now} for key, one in rows[:most]]
         on = {"IsTruncated": True, "NextContinuationToken": shown[-1]["Key"]} if len(rows) > most else {"IsTruncated": False}
         return {"Contents": shown, "KeyCount": len(shown), **on}
 
-    def _list_object_versions(self, Bucket: str, Prefix: str = "", **_: Any) -> Json:  # noqa: N803
+    def _list_object_versions(self, Bucket: str, Prefix: str = "", KeyMarker: str = "", **_: Any) -> Json:  # noqa: N803
         rows = [
             (key, one)
             for (bucket, key), all_ in sorted(self.at("objects").items())
-            if bucket == Bucket and key.startswith(Prefix)
+            if bucket == Bucket and key.startswith(Prefix) and key > KeyMarker
             for one in all_
         ]
-        shown = [
-            {"Key": key, "VersionId": one["VersionId"], "Size": len(one["Body"])} for key, one in rows if not one.get("gone")
-        ]
-        return {
-            "Versions": shown,
-            "DeleteMarkers": [{"Key": k, "VersionId": one["VersionId"]} for k, one in rows if one.get("gone")],
-        }
+        shown = [(bool(one.get("gone")), {"Key": key, **_version(one)}) for key, one in rows]
+        versions, markers = ([row for gone, row in shown if gone is wanted] for wanted in (False, True))
+        return {"Versions": versions, "DeleteMarkers": [{k: v for k, v in one.items() if k != "Size"} for one in markers]}
 
     def _generate_presigned_url(self, **_: Any) -> str:
         return "https://s3.test/signed"
+
+
+def _etag(version: Version) -> str:
+    return f'"{version["ChecksumSHA256"][:32]}"'
+
+
+def _version(one: Version) -> Json:
+    return {"VersionId": one["VersionId"], "Size": len(one["Body"]), "LastModified": datetime.fromisoformat(one["At"])}
+
+
+def _folders(rows: list[tuple[str, Version]], prefix: str, delimiter: str) -> Json:
+    """A list that stops at the next delimiter."""
+    cut = [(key, key.removeprefix(prefix).partition(delimiter)) for key, _ in rows]
+    folders = dict.fromkeys(f"{prefix}{first}{delimiter}" for _, (first, found, _rest) in cut if found)
+    files = [{"Key": key} for key, (_, found, _rest) in cut if not found]
+    return {
+        "CommonPrefixes": [{"Prefix": one} for one in folders],
+        "Contents": files,
+        "KeyCount": len(files),
+        "IsTruncated": False,
+    }

@@ -11,7 +11,7 @@ from tests.fakes.sim.ec2 import EC2
 from tests.fakes.sim.efs import EFS
 from tests.fakes.sim.iam import IAM
 from tests.fakes.sim.s3 import S3
-from tests.fakes.sim.small import SSM, STS, CloudWatch, Logs, Route53, SecretsManager
+from tests.fakes.sim.small import SQS, SSM, STS, CloudWatch, Logs, Route53, SecretsManager
 from tests.fakes.sim.workflows import StepFunctions
 
 SERVICES: Mapping[str, type[Service]] = {
@@ -25,6 +25,7 @@ SERVICES: Mapping[str, type[Service]] = {
     "route53": Route53,
     "s3": S3,
     "secretsmanager": SecretsManager,
+    "sqs": SQS,
     "ssm": SSM,
     "stepfunctions": StepFunctions,
     "sts": STS,

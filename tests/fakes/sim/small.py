@@ -37,11 +37,15 @@ class STS(Service):
 
 class SSM(Service):
     def _get_parameter(self, Name: str, **_: Any) -> Json:  # noqa: N803
+        if not Name.startswith("/aws/service/"):
+            raise refusal("ParameterNotFound")
         return {"Parameter": {"Name": Name, "Value": "ami-12c6146b"}}
 
 
 class SecretsManager(Service):
     def _get_secret_value(self, SecretId: str) -> Json:  # noqa: N803
+        if not SecretId.startswith("aws-research-wizard-test"):
+            raise refusal("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
         return {"SecretString": "s" * 64, "Name": SecretId}
 
 
@@ -49,8 +53,21 @@ class Logs(Service):
     def _get_log_events(self, **_: Any) -> Json:
         raise refusal("ResourceNotFoundException", "The specified log stream does not exist.")
 
+    def _describe_log_streams(self, **_: Any) -> Json:
+        return {"logStreams": []}
+
     def _delete_log_stream(self, **_: Any) -> Json:
         raise refusal("ResourceNotFoundException", "The specified log stream does not exist.")
+
+
+class SQS(Service):
+    """The stage's queues of what nobody could take. Nothing is ever in them: what is given up lies on the bus, in `lost`."""
+
+    def _get_queue_url(self, QueueName: str) -> Json:  # noqa: N803
+        return {"QueueUrl": f"https://sqs.test/{QueueName}"}
+
+    def _get_queue_attributes(self, QueueUrl: str, AttributeNames: Any = ()) -> Json:  # noqa: N803
+        return {"Attributes": {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}}
 
 
 class CloudWatch(Service):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -50,7 +51,7 @@ class Town:
         import app
 
         self.cloud, self.api = cloud, Gateway(app.app)
-        self.handlers: dict[str, Callable[..., Any]] = app.app.handler_map
+        self.handlers = handlers(app.app)
         self.workflows, self.ec2, self.efs = cloud.client("stepfunctions"), cloud.client("ec2"), cloud.client("efs")
         cloud.client("dynamodb")
         self.asks, self.calm = cloud.shelf("asks"), cloud.shelf("sim.calm", kept=False)
@@ -81,7 +82,7 @@ class Town:
             secret, _, writes = service.mint(person, "test", scopes, timedelta(days=300), self.now, email, "setup")
             commit(*writes)
             self.people[email] = str(secret)
-        self.cloud.shelf("stream").put("facts", ())
+        self.settle()
 
     # ---- moments
 
@@ -462,6 +463,17 @@ def _epoch(text: str) -> float:
     from chalicelib.runtime.clock import parse_iso
 
     return parse_iso(text).timestamp()
+
+
+def handlers(packaged: Any) -> dict[str, Callable[..., Any]]:
+    """Every function but the API's, as Lambda would find it: by its handler. (A route may have the name of a function.)"""
+    entries = (*packaged.pure_lambda_functions, *packaged.event_sources)
+    return {one.name: _attribute(one.handler_string) for one in entries}
+
+
+def _attribute(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 @contextlib.contextmanager

@@ -39,6 +39,8 @@ class StepFunctions(Service):
             raise refusal("ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
         if not known:
             story = re.split(r"-(?=[a-z_]+$)", stateMachineArn)[-1]
+            if not (STORIES / f"{story}.asl.json").exists():
+                raise refusal("StateMachineDoesNotExist", f"State Machine Does Not Exist: '{stateMachineArn}'")
             made = {
                 "arn": arn,
                 "story": story,
