@@ -3,7 +3,7 @@
     python -m tools.lessons all              every pack, two at a time; writes build/packs.json
     python -m tools.lessons genomics …       some packs
 
-Each kernel is installed for real from its lock, once for as long as the lock stays the same (in AWR_TEST_CACHE or .cache/kernels).
+Each kernel is installed for real from its lock, once while the lock stays the same (in AWR_TEST_CACHE or .cache/kernels).
 A pack passes when all its lessons print what they promise and leave no file behind.
 """
 
