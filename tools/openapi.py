@@ -40,6 +40,7 @@ TAGS = {
     "packs": "Which environments there are.",
     "limits": "What my teams may have.",
     "labs": "Labs and their life.",
+    "backups": "Copies of a lab's files, and the way back from each.",
     "account": "What this account has, beside what the records say.",
     "audit": "What happened, in a log that cannot be bent unseen.",
     "machine": "For a lab's machine only: claim its identity, say how far it is, ask for its orders.",

@@ -44,13 +44,30 @@ def completion(shell: str | None, output: Format) -> None:
     emit(output, {"shell": named, "script": script}, script)
 
 
-@command(app, "doctor", "doctor")
-def doctor(output: Format) -> None:
-    """What is missing on this machine, and how to get it."""
+@command(app, "doctor", "doctor", "doctor --account", "doctor --account --fix")
+@click.option("--account", is_flag=True, help="Look at the cloud account instead: what of it has no owner (for administrators).")
+@click.option("--fix", is_flag=True, help="With --account: adopt and remove what safely can be; never anybody's files.")
+@click.option(
+    "--older-than", type=click.IntRange(0, 1440), default=15, show_default=True, metavar="MIN",
+    help="With --account: leave alone what is younger.",
+)  # fmt: skip
+def doctor(account: bool, fix: bool, older_than: int, output: Format) -> None:
+    """What is missing on this machine, and how to get it.
+
+    With --account: what exists in the cloud account beside what the labs count as theirs, with what it costs a month. Ends with 1
+    while something has no owner.
+    """
+    if fix and not account:
+        raise click.UsageError("--fix goes with --account", click.get_current_context())
+    if account:
+        from aws_research_wizard.cli import census
+
+        return census.doctor(fix=fix, older_than=older_than, output=output)
     findings = [*_about_machine(), _about_api()]
     emit(output, findings, lambda: "\n".join(map(_line, findings)))
     if not all(one["ok"] for one in findings):
         raise click.exceptions.Exit(1)
+    return None
 
 
 def _about_machine() -> list[dict[str, object]]:

@@ -156,6 +156,16 @@ class Calls:
         """Add a person, or change their role and teams."""
         return self._send("PUT", "/people", person, key=key)
 
+    # what exists in the account (for administrators)
+
+    def account(self) -> shapes.AccountView:
+        """The last look at what exists, and what of it nobody counts as theirs."""
+        return self._get("/account")
+
+    def reconcile_account(self, *, dry_run: bool = True, grace_minutes: int = 15, key: str = "") -> shapes.LookView:
+        """Have it looked at now; without `dry_run` what can safely be put right is. Its report comes a little later."""
+        return self._send("POST", "/account/reconcile", {"dry_run": dry_run, "grace_minutes": grace_minutes}, key=key)
+
     # the audit log (for administrators; a lead: a lab of their team)
 
     def audit(

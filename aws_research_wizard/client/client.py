@@ -148,6 +148,14 @@ class Client:
             raise LabFailed(lab.id, f"lab {lab.id} failed: {lab.cause}", lab.hint or "")
         return lab
 
+    def account(self) -> models.AccountView:
+        """The last look at what exists in the account (administrators only)."""
+        return models.AccountView.model_validate(self.calls.account())
+
+    def reconcile_account(self, *, dry_run: bool = True, grace_minutes: int = 15) -> models.LookView:
+        """Have the account looked at now (administrators only); `account` has its report a little later."""
+        return models.LookView.model_validate(self.calls.reconcile_account(dry_run=dry_run, grace_minutes=grace_minutes))
+
     # people and tokens
 
     def users(self, lab_id: str) -> Iterator[models.UserView]:

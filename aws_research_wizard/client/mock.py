@@ -32,6 +32,8 @@ class MockCloud(MockLabs):
         self.limit = limit
         self.tokens: list[Json] = []
         self.people: dict[str, Json] = {}
+        self.findings: list[Json] = []
+        self.looks, self.dry_run = 0, True
         self.asked: list[httpx.Request] = []
         self.trouble: list[int | Exception] = []
         self._answered: dict[str, tuple[int, Any]] = {}
@@ -170,6 +172,17 @@ class MockCloud(MockLabs):
             raise RefusedError(404, "not_found", f"unknown domain '{name}'", "did you mean 'genomics'?")
         return 200, PACKS[name]
 
+    def _account(self, _: Json) -> tuple[int, Any]:
+        unowned = sum(one["unowned"] for one in self.findings)
+        look = {"run": f"a-{self.looks}", "at": iso(self.now), "by": self.email, "dry_run": self.dry_run}
+        return 200, look | {"looked_at": 9, "unowned": unowned, "findings": self.findings, "left_out": 0}
+
+    def _look(self, asked: Json) -> tuple[int, Any]:
+        self.looks, self.dry_run = self.looks + 1, asked.get("dry_run", True)
+        if not self.dry_run:
+            self.findings = [one | {"outcome": "done"} if one["verdict"] == "remove" else one for one in self.findings]
+        return 202, {"run": f"a-{self.looks}"}
+
     def _people(self, _: Json) -> tuple[int, Any]:
         return 200, {"items": list(self.people.values()), "cursor": None}
 
@@ -214,6 +227,8 @@ ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("DELETE", f"/tokens/{ID}", MockCloud._revoke),
     ("GET", "/packs", MockCloud._packs),
     ("GET", f"/packs/{ID}", MockCloud._pack),
+    ("GET", "/account", MockCloud._account),
+    ("POST", "/account/reconcile", MockCloud._look),
     ("GET", "/people", MockCloud._people),
     ("PUT", "/people", MockCloud._put_person),
     ("GET", "/labs", MockCloud._list),

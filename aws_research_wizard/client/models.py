@@ -139,7 +139,45 @@ class AuditQuery(BaseModel):
     """
 
 
+class Then(StrEnum):
+    """
+    What to do with the lab afterwards
+    """
+
+    stop = "stop"
+    delete = "delete"
+
+
 class Data(StrEnum):
+    """
+    With then=delete: what becomes of the people's files
+    """
+
+    keep = "keep"
+    delete = "delete"
+
+
+class BackupRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    then: Annotated[Then | None, Field(title="Then")] = None
+    """
+    What to do with the lab afterwards
+    """
+    data: Annotated[Data, Field(title="Data")] = Data.keep
+    """
+    With then=delete: what becomes of the people's files
+    """
+
+
+class Cost(BaseModel):
+    amount: Annotated[str, Field(title="Amount")]
+    currency: Annotated[str, Field(title="Currency")]
+    as_of: Annotated[str, Field(title="As Of")]
+
+
+class Data1(StrEnum):
     """
     What becomes of the people's files
     """
@@ -152,7 +190,7 @@ class DeleteQuery(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
     )
-    data: Annotated[Data, Field(title="Data")] = Data.keep
+    data: Annotated[Data1, Field(title="Data")] = Data1.keep
     """
     What becomes of the people's files
     """
@@ -190,6 +228,44 @@ class FailedReport(BaseModel):
     log_tail: Annotated[list[str] | None, Field(max_length=100, title="Log Tail")] = None
 
 
+Cursor = TypeAliasType("Cursor", Annotated[str, Field(max_length=2048, title="Cursor")])
+"""
+From the page before
+"""
+
+
+class FileQuery(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    cursor: Annotated[Cursor | None, Field(title="Cursor")] = None
+    """
+    From the page before
+    """
+    limit: Annotated[int, Field(ge=1, le=100, title="Limit")] = 50
+    path: Annotated[str, Field(max_length=4096, title="Path")] = ""
+    """
+    A folder or file; blank: everything, or your own home
+    """
+
+
+class Kind(StrEnum):
+    file = "file"
+    folder = "folder"
+    link = "link"
+
+
+class FileView(BaseModel):
+    path: Annotated[str, Field(title="Path")]
+    kind: Annotated[Kind, Field(title="Kind")]
+    bytes: Annotated[int, Field(title="Bytes")]
+    modified_at: Annotated[AwareDatetime, Field(title="Modified At")]
+    carried_from: Annotated[str | None, Field(title="Carried From")]
+    """
+    An earlier backup: this file could not be read for the present one
+    """
+
+
 class Health(BaseModel):
     status: Annotated[str, Field(title="Status")]
     stage: Annotated[str, Field(title="Stage")]
@@ -204,6 +280,7 @@ class HeartbeatReport(BaseModel):
     memory: Annotated[float | None, Field(title="Memory")] = None
     disk: Annotated[float | None, Field(title="Disk")] = None
     servers: Annotated[list[dict[str, Any]] | None, Field(max_length=500, title="Servers")] = None
+    release: Annotated[str, Field(max_length=40, title="Release")] = ""
 
 
 class IdleThresholds(BaseModel):
@@ -445,12 +522,6 @@ class PackView(BaseModel):
     """
 
 
-Cursor = TypeAliasType("Cursor", Annotated[str, Field(max_length=2048, title="Cursor")])
-"""
-From the page before
-"""
-
-
 class PageQuery(BaseModel):
     """
     How much of a list, and from where.
@@ -503,10 +574,70 @@ class Proof(BaseModel):
     body: Annotated[str, Field(max_length=200, title="Body")]
 
 
+class PutView(BaseModel):
+    path: Annotated[str, Field(title="Path")]
+    to: Annotated[str, Field(title="To")]
+
+
 class RemovedView(BaseModel):
     kind: Annotated[str, Field(title="Kind")]
     id: Annotated[str, Field(title="Id")]
     verified_absent: Annotated[bool, Field(title="Verified Absent")]
+
+
+Path = TypeAliasType(
+    "Path",
+    Annotated[
+        str,
+        Field(examples=["homes/ada@university.edu/analysis.ipynb"], max_length=4096),
+    ],
+)
+
+
+SourceLab = TypeAliasType(
+    "SourceLab",
+    Annotated[
+        str,
+        Field(
+            examples=["genomics-k3x9"],
+            max_length=40,
+            pattern="^[a-z][a-z0-9]{0,19}-[a-z0-9]{4}$",
+            title="Source Lab",
+        ),
+    ],
+)
+"""
+Whose backup, if it is another lab's, also one that is gone
+"""
+
+
+class RestoreRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    backup_id: Annotated[
+        str,
+        Field(
+            examples=["b-20261123-030000-x7k2", "newest"],
+            max_length=40,
+            title="Backup Id",
+        ),
+    ]
+    """
+    A backup, or `newest`
+    """
+    paths: Annotated[list[Path] | None, Field(max_length=100, title="Paths")] = None
+    """
+    Files and folders; none: everything
+    """
+    over: Annotated[bool, Field(title="Over")] = False
+    """
+    Put them over what is there; what is replaced is kept beside it
+    """
+    source_lab: Annotated[SourceLab | None, Field(title="Source Lab")] = None
+    """
+    Whose backup, if it is another lab's, also one that is gone
+    """
 
 
 class Role(StrEnum):
@@ -562,7 +693,19 @@ class Scope(StrEnum):
     tokens_write = "tokens:write"
 
 
+class SkippedView(BaseModel):
+    path: Annotated[str, Field(title="Path")]
+    why: Annotated[str, Field(title="Why")]
+
+
 class State(StrEnum):
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    PASSED = "PASSED"
+
+
+class State1(StrEnum):
     started = "started"
     done = "done"
     failed = "failed"
@@ -576,7 +719,7 @@ class StepReport(BaseModel):
         extra="forbid",
     )
     step: Annotated[str, Field(max_length=80, min_length=1, title="Step")]
-    state: Annotated[State, Field(title="State")]
+    state: Annotated[State1, Field(title="State")]
     seconds: Annotated[Seconds | None, Field(title="Seconds")] = None
     detail: Annotated[str, Field(max_length=500, title="Detail")] = ""
 
@@ -592,6 +735,24 @@ class StepTime(BaseModel):
 class StepView(BaseModel):
     name: Annotated[str, Field(title="Name")]
     seconds: Annotated[float, Field(title="Seconds")]
+
+
+class StockView(BaseModel):
+    lab_id: Annotated[str, Field(title="Lab Id")]
+    owner: Annotated[str, Field(title="Owner")]
+    phase: Annotated[str, Field(title="Phase")]
+    """
+    The lab's; DELETED: only its backups are left
+    """
+    backups: Annotated[int, Field(title="Backups")]
+    newest: Annotated[str | None, Field(title="Newest")]
+    newest_at: Annotated[AwareDatetime | None, Field(title="Newest At")]
+    stored_bytes: Annotated[int, Field(title="Stored Bytes")]
+    monthly_cost: Cost | None
+    """
+    List price of a month of them, in all regions; null: not known
+    """
+    drilled_at: Annotated[AwareDatetime | None, Field(title="Drilled At")]
 
 
 class StorageView(BaseModel):
@@ -695,7 +856,7 @@ class WhoseQuery(BaseModel):
     """
 
 
-class State1(StrEnum):
+class State2(StrEnum):
     running = "running"
     done = "done"
     failed = "failed"
@@ -705,7 +866,7 @@ class WorkReport(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
     )
-    state: Annotated[State1, Field(title="State")]
+    state: Annotated[State2, Field(title="State")]
     report: Annotated[dict[str, Any] | None, Field(title="Report")] = None
     """
     What came of it; its fields depend on the kind of work
@@ -725,6 +886,53 @@ class AnchorList(BaseModel):
     """
 
 
+class BackupView(BaseModel):
+    id: Annotated[str, Field(title="Id")]
+    lab_id: Annotated[str, Field(title="Lab Id")]
+    state: State
+    asked_at: Annotated[AwareDatetime, Field(title="Asked At")]
+    asked_by: Annotated[str, Field(title="Asked By")]
+    by_hand: Annotated[bool, Field(title="By Hand")]
+    """
+    Somebody asked for it; else it is one of every night's
+    """
+    then: Annotated[str | None, Field(title="Then")]
+    """
+    What was to follow: stop or delete
+    """
+    then_failed: Annotated[str | None, Field(title="Then Failed")]
+    """
+    Why that did not follow
+    """
+    base: Annotated[str | None, Field(title="Base")]
+    files: Annotated[int, Field(title="Files")]
+    bytes: Annotated[int, Field(title="Bytes")]
+    new_bytes: Annotated[int, Field(title="New Bytes")]
+    """
+    What was not there already
+    """
+    skipped_count: Annotated[int, Field(title="Skipped Count")]
+    skipped: Annotated[list[SkippedView], Field(title="Skipped")]
+    """
+    Files that could not be read, the first of them
+    """
+    started_at: Annotated[AwareDatetime | None, Field(title="Started At")]
+    finished_at: Annotated[AwareDatetime | None, Field(title="Finished At")]
+    copied_at: Annotated[AwareDatetime | None, Field(title="Copied At")]
+    """
+    Since when it is in the second region too
+    """
+    stale: Annotated[bool, Field(title="Stale")]
+    """
+    Somebody has worked in the lab since
+    """
+    stale_reason: Annotated[str | None, Field(title="Stale Reason")]
+    cause: Annotated[str | None, Field(title="Cause")]
+    """
+    Why it failed
+    """
+
+
 class ClaimRequest(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -734,8 +942,39 @@ class ClaimRequest(BaseModel):
     proof: Proof
 
 
+class DrillView(BaseModel):
+    id: Annotated[str, Field(title="Id")]
+    lab_id: Annotated[str, Field(title="Lab Id")]
+    backup_id: Annotated[str, Field(title="Backup Id")]
+    state: State
+    asked_at: Annotated[AwareDatetime, Field(title="Asked At")]
+    asked_by: Annotated[str, Field(title="Asked By")]
+    files: Annotated[int, Field(title="Files")]
+    bytes: Annotated[int, Field(title="Bytes")]
+    rto_seconds: Annotated[float, Field(title="Rto Seconds")]
+    """
+    How long it took to read everything back
+    """
+    rpo_seconds: Annotated[float, Field(title="Rpo Seconds")]
+    """
+    How many seconds' work this backup lacks
+    """
+    failed: Annotated[list[SkippedView], Field(title="Failed")]
+    """
+    Files that would not come back, the first of them
+    """
+    failed_count: Annotated[int, Field(title="Failed Count")]
+    finished_at: Annotated[AwareDatetime | None, Field(title="Finished At")]
+    cause: Annotated[str | None, Field(title="Cause")]
+
+
 class EventList(BaseModel):
     items: Annotated[list[EventView], Field(title="Items")]
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
+
+
+class FileList(BaseModel):
+    items: Annotated[list[FileView], Field(title="Items")]
     cursor: Annotated[str | None, Field(title="Cursor")] = None
 
 
@@ -861,6 +1100,34 @@ class ReceiptView(BaseModel):
     kept: Annotated[list[KeptView], Field(title="Kept")]
 
 
+class RestoreView(BaseModel):
+    id: Annotated[str, Field(title="Id")]
+    lab_id: Annotated[str, Field(title="Lab Id")]
+    source_lab: Annotated[str, Field(title="Source Lab")]
+    backup_id: Annotated[str, Field(title="Backup Id")]
+    state: State
+    asked_at: Annotated[AwareDatetime, Field(title="Asked At")]
+    asked_by: Annotated[str, Field(title="Asked By")]
+    paths: Annotated[list[str], Field(title="Paths")]
+    over: Annotated[bool, Field(title="Over")]
+    label: Annotated[str, Field(title="Label")]
+    files: Annotated[int, Field(title="Files")]
+    bytes: Annotated[int, Field(title="Bytes")]
+    restored: Annotated[list[PutView], Field(title="Restored")]
+    """
+    What was put where, the first of it
+    """
+    failed: Annotated[list[SkippedView], Field(title="Failed")]
+    failed_count: Annotated[int, Field(title="Failed Count")]
+    finished_at: Annotated[AwareDatetime | None, Field(title="Finished At")]
+    cause: Annotated[str | None, Field(title="Cause")]
+
+
+class StockList(BaseModel):
+    items: Annotated[list[StockView], Field(title="Items")]
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
+
+
 class TokenList(BaseModel):
     items: Annotated[list[TokenView], Field(title="Items")]
 
@@ -893,10 +1160,20 @@ class AccountView(BaseModel):
     """
 
 
+class BackupList(BaseModel):
+    items: Annotated[list[BackupView], Field(title="Items")]
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
+
+
 class Claimed(BaseModel):
     token: Annotated[str, Field(title="Token")]
     login_key: Annotated[str, Field(title="Login Key")]
     orders: Orders
+
+
+class DrillList(BaseModel):
+    items: Annotated[list[DrillView], Field(title="Items")]
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
 
 
 class LabView(BaseModel):
@@ -935,6 +1212,22 @@ class LabView(BaseModel):
     machine: MachineView | None
     """
     What its machine said last; null in lists
+    """
+    release: Annotated[str | None, Field(title="Release")]
+    """
+    What its machine runs; 0.1.0: from before releases were told
+    """
+    newer_release: Annotated[str | None, Field(title="Newer Release")]
+    """
+    Set when a newer release is there than it runs
+    """
+    upgrading: Annotated[str | None, Field(title="Upgrading")]
+    """
+    The upgrade under way; people go on working
+    """
+    release_note: Annotated[str | None, Field(title="Release Note")]
+    """
+    Why it does not run the release that was asked for, or when it will
     """
     receipt: ReceiptView | None
     """

@@ -111,6 +111,23 @@ class AuditQuery(TypedDict):
     """
 
 
+class BackupRequest(TypedDict):
+    then: NotRequired[Literal["stop", "delete"] | None]
+    """
+    What to do with the lab afterwards
+    """
+    data: NotRequired[Literal["keep", "delete"]]
+    """
+    With then=delete: what becomes of the people's files
+    """
+
+
+class Cost(TypedDict):
+    amount: str
+    currency: str
+    as_of: str
+
+
 class DeleteQuery(TypedDict):
     data: NotRequired[Literal["keep", "delete"]]
     """
@@ -139,6 +156,29 @@ class FailedReport(TypedDict):
     log_tail: NotRequired[list[str]]
 
 
+class FileQuery(TypedDict):
+    cursor: NotRequired[str | None]
+    """
+    From the page before
+    """
+    limit: NotRequired[int]
+    path: NotRequired[str]
+    """
+    A folder or file; blank: everything, or your own home
+    """
+
+
+class FileView(TypedDict):
+    path: str
+    kind: Literal["file", "folder", "link"]
+    bytes: int
+    modified_at: str
+    carried_from: str | None
+    """
+    An earlier backup: this file could not be read for the present one
+    """
+
+
 class Health(TypedDict):
     status: str
     stage: str
@@ -153,6 +193,7 @@ class HeartbeatReport(TypedDict):
     memory: NotRequired[float | None]
     disk: NotRequired[float | None]
     servers: NotRequired[list[dict[str, Any]]]
+    release: NotRequired[str]
 
 
 class IdleThresholds(TypedDict):
@@ -379,10 +420,37 @@ class Proof(TypedDict):
     body: str
 
 
+class PutView(TypedDict):
+    path: str
+    to: str
+
+
 class RemovedView(TypedDict):
     kind: str
     id: str
     verified_absent: bool
+
+
+Path: TypeAlias = str
+
+
+class RestoreRequest(TypedDict):
+    backup_id: str
+    """
+    A backup, or `newest`
+    """
+    paths: NotRequired[list[Path]]
+    """
+    Files and folders; none: everything
+    """
+    over: NotRequired[bool]
+    """
+    Put them over what is there; what is replaced is kept beside it
+    """
+    source_lab: NotRequired[str | None]
+    """
+    Whose backup, if it is another lab's, also one that is gone
+    """
 
 
 Role: TypeAlias = Literal["admin", "lead", "member", "viewer"]
@@ -401,6 +469,14 @@ class ScaleRequest(TypedDict):
 Scope: TypeAlias = Literal["labs:read", "labs:write", "users:write", "packs:read", "tokens:write"]
 
 
+class SkippedView(TypedDict):
+    path: str
+    why: str
+
+
+State: TypeAlias = Literal["RUNNING", "FINISHED", "FAILED", "PASSED"]
+
+
 class StepReport(TypedDict):
     step: str
     state: Literal["started", "done", "failed"]
@@ -416,6 +492,24 @@ class StepTime(TypedDict):
 class StepView(TypedDict):
     name: str
     seconds: float
+
+
+class StockView(TypedDict):
+    lab_id: str
+    owner: str
+    phase: str
+    """
+    The lab's; DELETED: only its backups are left
+    """
+    backups: int
+    newest: str | None
+    newest_at: str | None
+    stored_bytes: int
+    monthly_cost: Cost | None
+    """
+    List price of a month of them, in all regions; null: not known
+    """
+    drilled_at: str | None
 
 
 class StorageView(TypedDict):
@@ -524,14 +618,92 @@ class AnchorList(TypedDict):
     """
 
 
+class BackupView(TypedDict):
+    id: str
+    lab_id: str
+    state: State
+    asked_at: str
+    asked_by: str
+    by_hand: bool
+    """
+    Somebody asked for it; else it is one of every night's
+    """
+    then: str | None
+    """
+    What was to follow: stop or delete
+    """
+    then_failed: str | None
+    """
+    Why that did not follow
+    """
+    base: str | None
+    files: int
+    bytes: int
+    new_bytes: int
+    """
+    What was not there already
+    """
+    skipped_count: int
+    skipped: list[SkippedView]
+    """
+    Files that could not be read, the first of them
+    """
+    started_at: str | None
+    finished_at: str | None
+    copied_at: str | None
+    """
+    Since when it is in the second region too
+    """
+    stale: bool
+    """
+    Somebody has worked in the lab since
+    """
+    stale_reason: str | None
+    cause: str | None
+    """
+    Why it failed
+    """
+
+
 class ClaimRequest(TypedDict):
     lab_id: str
     instance_id: str
     proof: Proof
 
 
+class DrillView(TypedDict):
+    id: str
+    lab_id: str
+    backup_id: str
+    state: State
+    asked_at: str
+    asked_by: str
+    files: int
+    bytes: int
+    rto_seconds: float
+    """
+    How long it took to read everything back
+    """
+    rpo_seconds: float
+    """
+    How many seconds' work this backup lacks
+    """
+    failed: list[SkippedView]
+    """
+    Files that would not come back, the first of them
+    """
+    failed_count: int
+    finished_at: str | None
+    cause: str | None
+
+
 class EventList(TypedDict):
     items: list[EventView]
+    cursor: NotRequired[str | None]
+
+
+class FileList(TypedDict):
+    items: list[FileView]
     cursor: NotRequired[str | None]
 
 
@@ -648,6 +820,34 @@ class ReceiptView(TypedDict):
     kept: list[KeptView]
 
 
+class RestoreView(TypedDict):
+    id: str
+    lab_id: str
+    source_lab: str
+    backup_id: str
+    state: State
+    asked_at: str
+    asked_by: str
+    paths: list[str]
+    over: bool
+    label: str
+    files: int
+    bytes: int
+    restored: list[PutView]
+    """
+    What was put where, the first of it
+    """
+    failed: list[SkippedView]
+    failed_count: int
+    finished_at: str | None
+    cause: str | None
+
+
+class StockList(TypedDict):
+    items: list[StockView]
+    cursor: NotRequired[str | None]
+
+
 class TokenList(TypedDict):
     items: list[TokenView]
 
@@ -680,10 +880,20 @@ class AccountView(TypedDict):
     """
 
 
+class BackupList(TypedDict):
+    items: list[BackupView]
+    cursor: NotRequired[str | None]
+
+
 class Claimed(TypedDict):
     token: str
     login_key: str
     orders: Orders
+
+
+class DrillList(TypedDict):
+    items: list[DrillView]
+    cursor: NotRequired[str | None]
 
 
 class LabView(TypedDict):
@@ -722,6 +932,22 @@ class LabView(TypedDict):
     machine: MachineView | None
     """
     What its machine said last; null in lists
+    """
+    release: str | None
+    """
+    What its machine runs; 0.1.0: from before releases were told
+    """
+    newer_release: str | None
+    """
+    Set when a newer release is there than it runs
+    """
+    upgrading: str | None
+    """
+    The upgrade under way; people go on working
+    """
+    release_note: str | None
+    """
+    Why it does not run the release that was asked for, or when it will
     """
     receipt: ReceiptView | None
     """
