@@ -10,13 +10,14 @@ it started is ended, whether it served or not.
 
 import json
 import os
+import random
 import shutil
 import socket
 import sqlite3
 import subprocess
 
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from aws_research_wizard.host.machine import MARKER, Machine, Ports
 from aws_research_wizard.host.orders import Orders
 from aws_research_wizard.host.steps import CommandFailed
 
+PORTS = range(21_000, 29_000)
 COPIED = ("orders.json", "people.json")
 SMOKE_SECONDS = 900.0
 
@@ -132,7 +134,7 @@ class Proof:
                 raise Unfit(f"its {'proxy hub'.split()[parts.index(ended)]} ended: {self._why()}" if ended else "its smoke hangs")
             time.sleep(0.1)
         said = smoke.communicate()[0].decode().strip().splitlines()
-        answer = json.loads(said[-1]) if said else {"failed": f"the smoke ended without a word: {self._why()}"}
+        answer: dict[str, Any] = json.loads(said[-1]) if said else {"failed": f"the smoke ended without a word: {self._why()}"}
         if "failed" in answer:
             raise Unfit(answer["failed"])
         return dict(answer["report"])
@@ -177,12 +179,14 @@ def belongs(process: processes.Process, place: str) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody has now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
+    """Ports that nobody has now, and that the system gives to nobody who asks for any."""
+    found: list[int] = []
+    for port in random.sample(PORTS, len(PORTS)):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise Unfit("there are no free ports")
 
 
 def _without_servers(copied: Path) -> None:

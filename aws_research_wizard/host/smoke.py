@@ -21,6 +21,7 @@ from aws_research_wizard.host import hub, kernels
 from aws_research_wizard.host.machine import Machine
 
 PERSON = "smoke@wizard"
+WHO = quote(PERSON, safe="@")
 SERVER_SECONDS, CELL_SECONDS, HUB_SECONDS = 180.0, 120.0, 120.0
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -47,6 +48,8 @@ def main(machine: Machine) -> int:
         answer: dict[str, Any] = {"report": {**tried, "seconds": round(time.monotonic() - begun, 1)}}
     except SmokeFailed as failure:
         answer = {"failed": str(failure)}
+    except Exception as error:
+        answer = {"failed": f"the smoke itself failed: {type(error).__name__}: {error}"}
     print(json.dumps(answer), flush=True)
     return 0 if "report" in answer else 1
 
@@ -82,7 +85,7 @@ class Visit:
         """Come, work, go; return what was seen."""
         if not hub.wait(self.machine, HUB_SECONDS, lambda: True):
             raise SmokeFailed("the hub did not answer in time")
-        self._ask("POST", f"/hub/api/users/{quote(PERSON)}")
+        self._ask("POST", f"/hub/api/users/{WHO}")
         try:
             self._server()
             self._lab()
@@ -91,15 +94,15 @@ class Visit:
             self._leave()
 
     def _server(self) -> None:
-        self._ask("POST", f"/hub/api/users/{quote(PERSON)}/server")
+        self._ask("POST", f"/hub/api/users/{WHO}/server")
         end = time.monotonic() + SERVER_SECONDS
-        while not self._ask("GET", f"/hub/api/users/{quote(PERSON)}")["servers"].get("", {}).get("ready"):
+        while not self._ask("GET", f"/hub/api/users/{WHO}")["servers"].get("", {}).get("ready"):
             if time.monotonic() > end:
                 raise SmokeFailed("a person's server did not start in time")
             time.sleep(0.1)
 
     def _lab(self) -> None:
-        page = self._read("GET", f"/user/{quote(PERSON)}/lab")
+        page = self._read("GET", f"/user/{WHO}/lab")
         if b"<title>JupyterLab</title>" not in page:
             raise SmokeFailed("the person's server shows no JupyterLab")
 
@@ -107,7 +110,7 @@ class Visit:
         wanted = kernels.registered(self.machine)
         if not wanted:
             raise SmokeFailed("no kernel is registered")
-        offered = self._ask("GET", f"/user/{quote(PERSON)}/api/kernelspecs")["kernelspecs"]
+        offered = self._ask("GET", f"/user/{WHO}/api/kernelspecs")["kernelspecs"]
         missing = sorted(set(wanted) - set(offered))
         if missing:
             raise SmokeFailed(f"the kernel {missing[0]} is not offered")
@@ -115,7 +118,7 @@ class Visit:
         return {name: self._run(name, str(offered[name]["spec"]["language"]).lower(), todo) for name in wanted}
 
     def _run(self, kernel: str, language: str, todo: list[Cell]) -> int:
-        path = f"/user/{quote(PERSON)}/api/kernels"
+        path = f"/user/{WHO}/api/kernels"
         started = self._ask("POST", path, {"name": kernel})["id"]
         mine = [cell for cell in todo if language in cell.languages]
         try:
@@ -129,7 +132,8 @@ class Visit:
         from tornado.websocket import websocket_connect
 
         url = f"{self.base.replace('http', 'ws', 1)}{path}"
-        socket = await websocket_connect(HTTPRequest(url, headers={"Authorization": f"token {self.token}"}), connect_timeout=30)
+        request = HTTPRequest(url, headers={"Authorization": f"token {self.token}"}, connect_timeout=30)
+        socket = await websocket_connect(request)
         try:
             for cell in todo:
                 printed = await asyncio.wait_for(_printed(socket, cell.source), CELL_SECONDS)
@@ -142,7 +146,7 @@ class Visit:
 
     def _leave(self) -> None:
         try:
-            self._ask("DELETE", f"/hub/api/users/{quote(PERSON)}")
+            self._ask("DELETE", f"/hub/api/users/{WHO}")
         except SmokeFailed as failure:
             print(f"[smoke] {failure}", file=sys.stderr, flush=True)
 

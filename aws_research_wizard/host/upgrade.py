@@ -29,6 +29,8 @@ PROVE_SECONDS = 3600.0
 HUB_SECONDS = 120.0
 WATCH_SECONDS, WATCH_LOCAL_SECONDS = 60.0, 6.0
 """How long a release must serve before the one before it is let go."""
+TIDY_SECONDS = 120.0
+"""How long a conductor may tidy up after its change is over."""
 INTERRUPTED = "the upgrade was interrupted"
 
 
@@ -46,12 +48,25 @@ def carry_out(machine: Machine, order: Mapping[str, Any], tell: Tell) -> Mapping
     if record is None or record.id != name:
         if machine.release == wanted and releases.current(machine) == wanted:
             return {"release": wanted, "previous": wanted, "seconds": 0}
-        with releases.held(machine) as free:
-            if not free:
-                raise WorkFailed("another upgrade of this lab is under way")
-            releases.save(machine, Record(name, machine.release, wanted, "preparing"))
+        _begin(machine, Record(name, machine.release, wanted, "preparing"))
         _conduct(machine, order)
     return _follow(machine, name, tell)
+
+
+def _begin(machine: Machine, record: Record) -> None:
+    """Write the change down, once whoever conducted the last one has gone."""
+    end = time.monotonic() + TIDY_SECONDS
+    while True:
+        with releases.held(machine) as free:
+            last = releases.load(machine)
+            if free and not (last and last.open):
+                releases.save(machine, record)
+                return
+        if free:
+            settle(machine)
+        elif time.monotonic() > end:
+            raise WorkFailed("another upgrade of this lab is under way")
+        time.sleep(0.5)
 
 
 def _conduct(machine: Machine, order: Mapping[str, Any]) -> None:

@@ -48,6 +48,7 @@ class Backends:
         import moto.backends
 
         _terminate_once()
+        _take_user_data_as_it_is()
         self.path = path
         self.parts = {service: moto.backends.get_backend(service)[ACCOUNT] for service in SERVICES}
         self.memory = Memory()
@@ -123,6 +124,21 @@ class Backends:
         """The secret of a session key, if it is one of ours."""
         role = self.parts["sts"][SERVICES["sts"]].get_assumed_role_from_access_key(access_key)
         return role.secret_access_key if role else None
+
+
+def _take_user_data_as_it_is() -> None:
+    """Let ModifyInstanceAttribute take user data as EC2 does; the library decodes it, and then wants it encoded after all."""
+    from moto.core.types import Base64EncodedString
+    from moto.ec2.responses import instances
+
+    def parsed(value: Any) -> Any:
+        raw = value.encode() if isinstance(value, str) else value
+        try:
+            return None if raw is None else Base64EncodedString.from_encoded_bytes(raw)
+        except ValueError:
+            return Base64EncodedString.from_encoded_bytes(base64.b64encode(raw))
+
+    instances.parse_user_data = parsed
 
 
 def _terminate_once() -> None:

@@ -6,10 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from chalicelib.labs import releases
+from chalicelib.labs import naming
 from chalicelib.labs.journal import Kept, Receipt
 from chalicelib.labs.machines import Machine, Member
-from chalicelib.labs.rules import BEFORE_RELEASES, Lab, Phase
+from chalicelib.labs.rules import BEFORE_RELEASES, Lab, Phase, newer
 from chalicelib.labs.wishes import Found, Login, Wish
 from chalicelib.limits.rules import Price, hourly_price
 from chalicelib.people.rules import TEAM, LabRole
@@ -181,7 +181,7 @@ class LabView(Told):
             storage=_storage(lab, machine),
             machine=MachineView.of(machine) if machine else None,
             release=lab.release or BEFORE_RELEASES,
-            newer_release=releases.newer_than(lab) or None,
+            newer_release=newer(lab, naming.release_of(known.bundle_key)) or None,
             upgrading=lab.upgrading or None,
             release_note=_note(lab),
             receipt=ReceiptView.of(lab.receipt),

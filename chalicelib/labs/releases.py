@@ -11,7 +11,7 @@ from datetime import datetime
 from chalicelib.labs import naming, store
 from chalicelib.labs.machines import Machine
 from chalicelib.labs.provisioning import NEXT, fact
-from chalicelib.labs.rules import BEFORE_RELEASES, Lab, Phase
+from chalicelib.labs.rules import BEFORE_RELEASES, Lab, Phase, newer
 from chalicelib.runtime import settings
 from chalicelib.runtime.errors import AppError, Conflict
 from chalicelib.runtime.store import Write, commit
@@ -24,8 +24,7 @@ def newest() -> str:
 
 def newer_than(lab: Lab) -> str:
     """The newest release, if this lab runs another; "" otherwise."""
-    wanted = newest()
-    return wanted if wanted and lab.phase is not Phase.DELETED and (lab.release or BEFORE_RELEASES) != wanted else ""
+    return newer(lab, newest())
 
 
 # ---- what the machine says -----------------------------------------------------------------------------------------------

@@ -1,10 +1,10 @@
 """How does a lab get the newest release, and when? When somebody asks for it, and never unasked.
 
-A lab that runs is upgraded by its machine while people work (`upgrade_lab`: RenewRights → AssignWork → FinishUpgrade; whatever goes
+A lab that runs is upgraded by its machine while people work (`upgrade_lab`: RenewRights → AssignWork → FinishUpgrade; what goes
 wrong → FailUpgrade) and stays READY throughout. A lab that is stopped takes it at its next start. The machine goes back by itself
 when the new release does not serve; here it is only noted which one runs, and why it is not the other.
 
-Keeps true: one upgrade of a lab at a time; `release` is what its machine says; nobody is upgraded by a deployment, only told of it.
+Keeps true: one upgrade of a lab at a time; `release` is what its machine says; nobody is upgraded by a deployment.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ as an error or as the death of the caller.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,10 +41,10 @@ class Account:
     launched: dict[str, str] = field(default_factory=dict)  # client token → instance
     passing: dict[str, str] = field(default_factory=dict)  # instance → state shown until `settle`
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = "") -> Any:
         if service in self.others:
             return self.others[service]
-        made = self.real(service)
+        made = self.real(service, region) if region else self.real(service)
         return Client(self, service, made) if service in self.watched else made
 
     def settle(self) -> list[str]:
@@ -91,6 +92,12 @@ class Client:
         self.account.launched[token] = answer["Instances"][0]["InstanceId"]
         self.account.passing[self.account.launched[token]] = "pending"
         return answer
+
+    def _modify_instance_attribute(self, **asked: Any) -> Json:
+        """As EC2: user data comes as it is. moto wants it encoded once more than boto3 does."""
+        if "UserData" in asked:
+            asked["UserData"] = {"Value": base64.b64encode(asked["UserData"]["Value"])}
+        return dict(self.real.modify_instance_attribute(**asked))
 
     def _start_instances(self, InstanceIds: list[str]) -> Json:  # noqa: N803
         found = self._shown(InstanceIds[0])

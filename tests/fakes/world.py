@@ -43,6 +43,7 @@ class World:
 
     def __init__(self, orders: dict[str, Any], bundle: Path | None = None) -> None:
         self.orders, self.bundle = orders, bundle
+        self.more: dict[str, Path] = {}  # bundles of other releases, by name
         self.said: list[tuple[str, dict[str, Any], dict[str, str]]] = []
         self.logged: dict[tuple[str, str], list[str]] = {}
         self.away = False
@@ -108,6 +109,7 @@ class Box:
         self.cache = cache or home / "cache"
         self.address = f"http://127.0.0.1:{self.ports['hub']}"
         self.process: subprocess.Popen[bytes] | None = None
+        self.within: list[str] = []
 
     def script(self) -> Path:
         values = {
@@ -138,7 +140,7 @@ class Box:
 
     def start(self) -> None:
         with (self.home / "console.log").open("ab") as console:
-            words = ["bash", str(self.script())]
+            words = [*self.within, "bash", str(self.script())]
             self.process = subprocess.Popen(words, env=self.env(), stdout=console, stderr=console, start_new_session=True)
 
     def stop(self, seconds: float = 30) -> int:
@@ -174,7 +176,8 @@ def _handler(world: World) -> type[BaseHTTPRequestHandler]:
                 self._send(200, json.dumps(CREDENTIALS).encode() if asked else b"lab-role")
             elif self.path.startswith("/artifacts/") and world.bundle:
                 signed = self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 Credential=ASIATEST/")
-                self._send(200 if signed else 403, world.bundle.read_bytes() if signed else b"")
+                file = world.more.get(self.path.rsplit("/", 1)[1], world.bundle)
+                self._send(200 if signed else 403, file.read_bytes() if signed else b"")
             else:
                 self._send(404, b"")
 

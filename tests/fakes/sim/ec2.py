@@ -153,11 +153,15 @@ class EC2(Service):
                 self.go(one, "shutting-down")
         return {}
 
-    def _modify_instance_attribute(self, InstanceId: str, InstanceType: Json) -> Json:  # noqa: N803
+    def _modify_instance_attribute(
+        self, InstanceId: str, InstanceType: Json | None = None, UserData: Json | None = None  # noqa: N803
+    ) -> Json:
         one = self._machine(InstanceId)
         if one["State"]["Name"] != "stopped":
             raise refusal("IncorrectInstanceState", "The instance is not in the 'stopped' state")
-        self.put("instances", InstanceId, one | {"InstanceType": InstanceType["Value"]})
+        changed = {"InstanceType": InstanceType["Value"]} if InstanceType else {}
+        changed |= {"UserData": UserData["Value"].decode()} if UserData else {}
+        self.put("instances", InstanceId, one | changed)
         return {}
 
     def _create_tags(self, Resources: list[str], Tags: list[Json]) -> Json:  # noqa: N803
