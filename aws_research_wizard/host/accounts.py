@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_research_wizard.host import files, homes
+from aws_research_wizard.host import files, homes, room
 
 FIRST = 20_000
 """The first number given: above what systems use for people and services."""
+SPARE = 256 << 10
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,31 @@ def assign(known: Mapping[str, int], person: str) -> dict[str, int]:
 
 def _number(storage: Path, person: str) -> int:
     book = storage / ".wizard" / "accounts.json"
+    numbers: dict[str, int] = files.read_json(book) or {}
+    if person in numbers:  # a number never changes: it is known on a storage too that nothing can be written to
+        return numbers[person]
     book.parent.mkdir(parents=True, exist_ok=True)
     with book.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         known = files.read_json(book) or {}
         numbers = assign(known, person)
         if numbers != known:
-            files.write_json(book, numbers)
+            _write(book, numbers)
     return numbers[person]
+
+
+def _write(book: Path, numbers: Mapping[str, int]) -> None:
+    """Write the numbers down, on a full storage too: a little room is kept for that."""
+    spare = book.with_name("spare")
+    try:
+        files.write_json(book, numbers)
+        if not spare.exists():
+            spare.write_bytes(bytes(SPARE))
+    except OSError as error:
+        if not room.lack_of(error):
+            raise
+        spare.unlink(missing_ok=True)
+        files.write_json(book, numbers)
 
 
 def _add(account: Account, home: Path) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from aws_research_wizard.host import identity, kernels, load, people, piece, processes, releases, shipping, upgrade
+from aws_research_wizard.host import identity, kernels, load, people, piece, processes, releases, room, shipping, upgrade
 from aws_research_wizard.host import orders as wanted
 from aws_research_wizard.host.control_plane import Away, ControlPlane, Refused
 from aws_research_wizard.host.hub_api import HubApi, HubAway
@@ -80,6 +80,7 @@ class Agent:
         answered = self._try("heartbeat", lambda: self._follow(users))
         self._try("removed people", lambda: self._see_out(users))
         self._try("kernels without a server", self._reap)
+        self._try("the disk's reserve", self._reserve)
         return answered
 
     def pulse(self, users: list[dict[str, Any]]) -> dict[str, Any]:
@@ -139,6 +140,10 @@ class Agent:
         marker = self.machine.instance_id
         if marker:
             processes.end(lambda: processes.orphaned_kernels(processes.ours(marker)))
+
+    def _reserve(self) -> None:
+        if said := room.reserve(self.machine.state):
+            print(f"[agent] {said}", file=sys.stderr, flush=True)
 
     def _try(self, what: str, action: Callable[[], object]) -> bool:
         """Do `action`; whatever goes wrong is said and survived."""

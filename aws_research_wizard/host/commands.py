@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from aws_research_wizard.host.steps import CommandFailed
@@ -34,9 +35,10 @@ def run(words: Sequence[str], log: Path, extra: Mapping[str, str] | None = None,
         raise CommandFailed(f"{words[0]} is not installed", []) from None
     except subprocess.TimeoutExpired as error:
         raise CommandFailed(f"{Path(words[0]).name} took longer than {timeout:.0f} s", _lines(str(error.output or ""))) from None
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as file:
-        file.write(f"$ {' '.join(words)}\n{done.stdout}")
+    with suppress(OSError):  # a full disk keeps no log, and stops nothing else
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a") as file:
+            file.write(f"$ {' '.join(words)}\n{done.stdout}")
     if done.returncode:
         raise CommandFailed(
             telling(done.stdout) or f"{Path(words[0]).name} ended with {done.returncode}", _lines(done.stdout)[-20:]

@@ -10,15 +10,31 @@ PRIVATE, PUBLIC = 0o600, 0o644
 
 
 def write(path: Path, text: str, mode: int = PUBLIC) -> None:
-    """Replace `path` by `text` at once; the file never exists with wider rights than `mode`."""
+    """Replace `path` by `text` at once; the file never exists with wider rights than `mode`.
+
+    What says the same already is let be: that needs no room on a full disk. A write that fails leaves nothing behind.
+    """
+    if _says(path, text, mode):
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).chmod(mode)
-    Path(name).replace(path)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(mode)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _says(path: Path, text: str, mode: int) -> bool:
+    try:
+        return path.stat().st_mode & 0o7777 == mode and not path.is_symlink() and path.read_text() == text
+    except (OSError, ValueError):
+        return False
 
 
 def write_json(path: Path, value: Any, mode: int = PRIVATE) -> None:

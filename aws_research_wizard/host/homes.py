@@ -35,8 +35,17 @@ def _copy_new(source: Path, target: Path, owner: tuple[int, int] | None) -> None
         if file.is_dir():
             _folder(there, 0o755, owner)
         elif not there.exists() and not there.is_symlink():
-            shutil.copyfile(file, there)
+            _copy(file, there)
             _give(there, owner)
+
+
+def _copy(file: Path, there: Path) -> None:
+    """Copy a file whole, or not at all: half an example would be taken for the person's own ever after."""
+    try:
+        shutil.copyfile(file, there)
+    except OSError:
+        there.unlink(missing_ok=True)
+        raise
 
 
 def _folder(path: Path, mode: int, owner: tuple[int, int] | None) -> None:

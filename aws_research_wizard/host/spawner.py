@@ -1,21 +1,24 @@
 """How does a person's server start? A process in its own session, in their home, under their own account (on AWS).
 
 Runs inside JupyterHub. Keeps true: the server outlives the hub (its output goes to a file, not to the hub), and the hub
-hears within 50 ms that it listens.
+hears within 50 ms that it listens; it starts also when the home, the lab's storage or the machine's disk is full (rescue.py).
 """
 
 import asyncio
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from jupyterhub.spawner import LocalProcessSpawner, set_user_setuid
 from traitlets import Bool, Unicode
 
-from aws_research_wizard.host import accounts, homes, processes
+from aws_research_wizard.host import accounts, homes, processes, rescue, room
 from aws_research_wizard.host.accounts import Account
+from aws_research_wizard.host.rescue import Rescue
+from aws_research_wizard.host.room import Lack, Owner
 
 
 class LabSpawner(LocalProcessSpawner):  # type: ignore[misc]  # jupyterhub ships no types
@@ -28,15 +31,15 @@ class LabSpawner(LocalProcessSpawner):  # type: ignore[misc]  # jupyterhub ships
     accounts = Bool(False, help="Give every person a system account (on AWS).").tag(config=True)
 
     _account: Account | None = None
+    _rescue: Rescue | None = None
+    _own = Path()
     _born = ""
     pid: int
 
     async def start(self) -> tuple[str, int]:
         """Start the server; return where it listens, once it does."""
         await asyncio.to_thread(self._prepare)
-        log = Path(self.logs) / "servers" / f"{self._slug()}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
+        with self._log() as output:
             self.popen_kwargs = {"stdout": output, "stderr": output, "stdin": subprocess.DEVNULL}
             ip, port = await super().start()
         self._born = processes.born(self.pid)
@@ -66,8 +69,8 @@ class LabSpawner(LocalProcessSpawner):  # type: ignore[misc]  # jupyterhub ships
         env["USER"] = env["LOGNAME"] = self._account.name if self._account else self.user.name
         env["HOME"] = str(homes.place(Path(self.storage), self.user.name))
         env["SHELL"] = "/bin/bash"
-        env["JUPYTER_RUNTIME_DIR"] = str(Path(self.runtime) / self._slug())
-        return env
+        env["JUPYTER_RUNTIME_DIR"] = str(self._own)
+        return env | self._rescue.environment() if self._rescue else env
 
     def make_preexec_fn(self, name: str) -> Callable[[], None]:
         """Go to the person's home, as the person where there are accounts."""
@@ -75,18 +78,54 @@ class LabSpawner(LocalProcessSpawner):  # type: ignore[misc]  # jupyterhub ships
             become: Callable[[], None] = set_user_setuid(self._account.name)
             return become
         home = homes.place(Path(self.storage), name)
-        return lambda: os.chdir(home)
+        return lambda: os.chdir(home if home.is_dir() else self._own)
 
     def _prepare(self) -> None:
-        storage = Path(self.storage)
-        self._account = accounts.ensure(storage, self.user.name) if self.accounts else None
+        self._account = accounts.ensure(Path(self.storage), self.user.name) if self.accounts else None
         owner = (self._account.uid, self._account.uid) if self._account else None
-        homes.settle_in(storage, Path(self.examples) if self.examples else None, self.user.name, owner)
-        own = Path(self.runtime) / self._slug()
-        own.mkdir(parents=True, exist_ok=True)
-        own.chmod(0o700)
+        lacking = self._settle_in(owner)
+        self._own = rescue.corner(Path(self.runtime), self._slug())
+        self._own.mkdir(parents=True, exist_ok=True)
+        self._own.chmod(0o700)
         if owner:
-            os.chown(own, *owner)
+            os.chown(self._own, *owner)
+        shutil.rmtree(self._own / "rescue", ignore_errors=True)
+        self._rescue = self._rescued(*lacking, owner) if lacking else None
+
+    def _settle_in(self, owner: Owner) -> tuple[Lack, str] | None:
+        """Make the home ready; return what lacks room and where, None when there is some everywhere."""
+        storage, examples = Path(self.storage), Path(self.examples) if self.examples else None
+        where = "home"
+        try:
+            home = homes.settle_in(storage, examples, self.user.name, owner)
+            lack = room.lacking(home, owner)
+            if lack is None:
+                lack, where = room.lacking(room.scratch(), owner), "machine"
+        except OSError as error:
+            lack = room.lack_of(error)
+            if lack is None:
+                raise
+        if lack and where == "home" and room.same_storage(homes.place(storage, self.user.name), storage):
+            where = "storage"
+        return (lack, where) if lack else None
+
+    def _rescued(self, lack: Lack, where: str, owner: Owner) -> Rescue:
+        storage = Path(self.storage)
+        made = Rescue(self._own / "rescue", homes.place(storage, self.user.name), storage / "shared", lack, where)
+        made.prepare(owner)
+        self.log.warning("%s starts in rescue mode: %s", self.user.name, made.notice)
+        return made
+
+    def _log(self) -> IO[bytes]:
+        """Open the server's log; where nothing can be written, there is none."""
+        log = Path(self.logs) / "servers" / f"{self._slug()}.log"
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            return log.open("ab")
+        except OSError as error:
+            if not room.lack_of(error):
+                raise
+            return Path(os.devnull).open("ab")
 
     def _slug(self) -> str:
         return str(self.user.name).replace("@", "_at_")

@@ -3,6 +3,7 @@
 Keeps true: nothing is started before the file system is there, so no home is ever written to the machine's own disk by mistake.
 """
 
+import errno
 from pathlib import Path
 
 from aws_research_wizard.host import commands, debian
@@ -36,8 +37,11 @@ def _mount(machine: Machine) -> str:
 
 
 def _set_mode(folder: Path, mode: int) -> None:
+    """Set a folder's mode, unless it has it: a storage that can only be read is not written to for nothing."""
+    if folder.stat().st_mode & 0o7777 == mode:
+        return
     try:
         folder.chmod(mode)
-    except PermissionError:
-        if not folder.is_dir():
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EACCES, errno.EROFS):
             raise
