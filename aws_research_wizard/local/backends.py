@@ -12,9 +12,11 @@ import os
 import pickle
 import secrets
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from aws_research_wizard.local import pruning
 from aws_research_wizard.local.home import ACCOUNT, REGION
 from aws_research_wizard.local.power import GONE
 
@@ -38,6 +40,7 @@ class Memory:
     states: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, Launched] = field(default_factory=dict)
     sold_out: frozenset[str] = frozenset()
+    ended: dict[str, datetime] = field(default_factory=dict)
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
 
@@ -60,6 +63,7 @@ class Backends:
         if saved["format"] != FORMAT:
             raise RuntimeError(f"{self.path} was written by another version; run: aws-research-wizard local reset")
         self.memory = saved["memory"]
+        vars(self.memory).setdefault("ended", {})  # of a file that was written before instances were forgotten
         for service, region in SERVICES.items():
             dict.__setitem__(self.parts[service], region, saved["services"][service])
 
@@ -82,6 +86,35 @@ class Backends:
     def instances(self) -> list[Any]:
         """Every instance record, terminated ones too."""
         return [one for reservation in list(self.ec2.reservations.values()) for one in reservation.instances]
+
+    def forget(self, now: datetime) -> int:
+        """Forget instances that were terminated a while ago, and later their client tokens; returns how many."""
+        states, ended = self.memory.states, self.memory.ended
+        for name, state in states.items():
+            if state == "terminated":
+                ended.setdefault(name, now)
+        gone = set(pruning.ended_instances({name: at for name, at in ended.items() if name in states}, now))
+        for key, reservation in list(self.ec2.reservations.items()):
+            reservation.instances = [one for one in reservation.instances if one.id not in gone]
+            if not reservation.instances:
+                del self.ec2.reservations[key]
+        for name in gone:
+            states.pop(name)
+            self.ec2.tags.pop(name, None)
+            self.ec2.iam_instance_profile_associations.pop(name, None)
+        self._forget_tokens(now)
+        return len(gone)
+
+    def _forget_tokens(self, now: datetime) -> None:
+        """A token outlives its instance, so that a launch that comes late does not start another."""
+        old = {
+            name for name, at in self.memory.ended.items() if name not in self.memory.states and now - at > pruning.TOKEN_HOURS
+        }
+        for token, launched in list(self.memory.tokens.items()):
+            if old.issuperset(launched.instance_ids):
+                del self.memory.tokens[token]
+        for name in old:
+            del self.memory.ended[name]
 
     def instance(self, instance_id: str) -> Any | None:
         """The record of an instance that still exists."""

@@ -17,9 +17,11 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from aws_research_wizard.local import pruning
 from aws_research_wizard.local.calls import warm_when_idle
 from aws_research_wizard.local.home import ACCOUNT, IMAGE_ID, IMAGE_PARAMETER, LOOPBACK, REGION, Home
 
@@ -102,6 +104,7 @@ class Emulator:
         self._due: dict[str, float] = {}
         self._shape = ""
         self._busy = RESTING_TICKS
+        self._pruned = time.monotonic()
         self._ticker: asyncio.Task[None] | None = None
         self._saving = asyncio.Lock()
         self.booted = time.time()
@@ -180,6 +183,7 @@ class Emulator:
             while True:
                 await asyncio.sleep(TICK_SECONDS)
                 await self._save_if_busy()
+                await self._prune_if_due()
 
     async def _save_if_busy(self) -> None:
         try:
@@ -190,6 +194,19 @@ class Emulator:
         except Exception:
             log.exception("the state could not be saved; the next tick tries again")
             self._busy = RESTING_TICKS
+
+    async def _prune_if_due(self) -> None:
+        """Forget what may be forgotten. All is saved first: a start that only the journal knows would come back as running."""
+        if time.monotonic() - self._pruned < pruning.EVERY_SECONDS:
+            return
+        self._pruned = time.monotonic()
+        try:
+            await self.save()
+            if gone := pruning.prune_emulator(datetime.now(UTC)):
+                log.info("%d old executions and log lines are forgotten", gone)
+                self._busy = RESTING_TICKS
+        except Exception:
+            log.exception("nothing was pruned; the next time tries again")
 
     async def save(self, full: bool = True) -> None:
         """Write what changed; ``full`` also folds the journal into the saved tables."""

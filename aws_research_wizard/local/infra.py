@@ -14,12 +14,13 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-from aws_research_wizard.local import power
+from aws_research_wizard.local import power, pruning
 from aws_research_wizard.local.backends import Backends, Launched
 from aws_research_wizard.local.imds import Metadata
 from aws_research_wizard.local.signatures import identity_refusal
@@ -61,6 +62,7 @@ class Infrastructure:
         self.metadata = Metadata(backends)
         self.changed = threading.Condition(threading.RLock())
         self.version = time.time_ns() // 1_000_000
+        self._forgot = time.monotonic()
 
     def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -105,7 +107,15 @@ class Infrastructure:
         since, seconds = int(asked.get("since", "0")), min(float(asked.get("wait", "0")), 30.0)
         with self.changed:
             self.changed.wait_for(lambda: self.version != since, timeout=seconds)
+            self._forget()
             return {"version": self.version, "instances": [self._seen(one) for one in self.backends.instances()]}
+
+    def _forget(self) -> None:
+        """What ended long ago is forgotten now and then; the hypervisor that asks for changes is the clock."""
+        if time.monotonic() - self._forgot > pruning.EVERY_SECONDS:
+            self._forgot = time.monotonic()
+            if self.backends.forget(datetime.now(UTC)):
+                self.backends.save()
 
     def _seen(self, found: Any) -> dict[str, Any]:
         return {
