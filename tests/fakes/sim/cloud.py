@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.fakes.sim.essence import ESSENCES, NAMELESS
 from tests.fakes.sim.faults import Call
 from tests.fakes.sim.shelf import Moment, Shelf, number
 
@@ -57,7 +58,7 @@ class Cloud:
     def shelf(self, name: str, named: bool = True, kept: bool = True) -> Shelf:
         found = self.shelves.get(name)
         if found is None:
-            found = self.shelves[name] = Shelf(name, named, kept)
+            found = self.shelves[name] = Shelf(name, named and name not in NAMELESS, kept, ESSENCES.get(name))
         return found
 
     def rows(self, table: str) -> list[Json]:
@@ -88,9 +89,7 @@ class Cloud:
 
     def past(self) -> int:
         """A digest of what stale reads would see."""
-        return hash(
-            tuple(sum(rec.mark(s.name, k, s.named) for k, rec in s.before.items()) for s in self.shelves.values() if s.kept)
-        )
+        return sum(shelf.past() for shelf in self.shelves.values() if shelf.kept) & 0xFFFFFFFFFFFFFFFF
 
     # ---- time and chance
 
@@ -107,7 +106,7 @@ class Cloud:
     def rng(self) -> random.Random:
         label, found = self._rng or ("", None)
         if found is None:
-            drawn = self.shelf("sim.draws").get(label, 0)
+            drawn = 0 if label.startswith("ask:") else self.shelf("sim.draws").get(label, 0)
             self.shelf("sim.draws").put(label, drawn + 1)
             found = random.Random(f"{self.seed}/{label}/{drawn}")
             self._rng = (label, found)

@@ -24,6 +24,7 @@ from tests.fakes.sim.town import Step, Town, Unit, simulated
 Check = Callable[[Town, bool], list[str]]
 TWICE = ("task", "again", "news", "stream", "ask")
 MOST = 25  # violations that are kept
+TICK = Unit("tick")
 DEEP = 400  # deliveries in one history
 
 
@@ -61,9 +62,10 @@ class Explorer:
     def __init__(self, town: Town, flow: Flow, faults: int, check: Check, kinds: tuple[str, ...]) -> None:
         self.town, self.flow, self.check, self.kinds = town, flow, check, kinds
         self.result = Result(flow.name, faults, kinds=kinds)
-        self.known: dict[tuple[int, bool, int], int | None] = {}
+        self.known: dict[tuple[int, int], int | None] = {}
         self.path: list[str] = []
-        self.stale_known: dict[tuple[int, int, int], int] = {}
+        self.rests: dict[int, bool] = {}
+        self.pasts: set[tuple[int, int, int]] = set()
 
     def run(self) -> Result:
         sys.setrecursionlimit(20_000)
@@ -90,28 +92,51 @@ class Explorer:
 
     def follow(self, state: Kept, left: int) -> int:
         """The number of histories that begin here with at most so many faults; each is judged."""
-        town = self.town
-        digest = town.digest()
-        at_rest = town.at_rest()
-        key = (digest, at_rest, left)
+        town, digest = self.town, self.town.digest()
+        at_rest = self._rests(state, digest)
+        key = (digest, left)
         if key in self.known:
             found = self.known[key]
-            if found is None:
+            if found is None and not at_rest:
                 self._wrong("it goes round in a circle and never comes to rest")
-                return 1
-            return found
+            elif left and "stale" in self.kinds:
+                self._other_past(state, digest, left)
+            return found or 0
+        self.known[key] = None
+        self.pasts.add((digest, town.cloud.past(), left))
         for wrong in self.check(town, at_rest):
             self._wrong(wrong)
-        if at_rest or len(self.path) > DEEP:
-            if not at_rest:
-                self._wrong("it does not come to rest")
+        count = 1 if at_rest else 0
+        if at_rest:
             self._ended()
-            self.known[key] = 1
-            return 1
-        self.known[key] = None
-        count = self._onward(state, left)
+        if len(self.path) > DEEP:
+            self._wrong("it does not come to rest")
+        elif left or not at_rest:
+            count += self._onward(state, left)
         self.known[key] = count
         return count
+
+    def _rests(self, state: Kept, digest: int) -> bool:
+        """Nothing is left to happen, and another round of schedules and heartbeats changes nothing."""
+        if self.town.units() != [TICK]:
+            return False
+        if digest not in self.rests:
+            self.town.tick()
+            self.rests[digest] = self.town.digest() == digest
+            self.town.restore(state)
+        return self.rests[digest]
+
+    def _other_past(self, state: Kept, digest: int, left: int) -> None:
+        """The same world, but stale reads would see another past: only what they bring is new."""
+        key = (digest, self.town.cloud.past(), left)
+        if key in self.pasts:
+            return
+        self.pasts.add(key)
+        unit = self.town.units()[0]
+        self._deliver(state, unit, (), "")
+        for place, call in enumerate(list(self.town.calls)):
+            if applies("stale", call):
+                self._runs(state, unit, left - 1, (Strike(place, "stale"),))
 
     def _onward(self, state: Kept, left: int) -> int:
         units = self.town.units()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?(?:-[0-9a-f]{4}(?![0-9a-f]))?|\b1[789]\d{8}(?:\.\d+)?\b")
@@ -36,12 +36,16 @@ class Rec:
         self._mark: int | None = None
         self.refs: tuple[str, ...] = ()
 
-    def mark(self, shelf: str, key: Any, named: bool) -> int:
+    def mark(self, shelf: Shelf, key: Any) -> int:
         if self._mark is None:
-            text = json.dumps(self.value, sort_keys=True, default=str)
+            told = self.value if shelf.essence is None else shelf.essence(key, self.value)
+            if told is None:
+                self._mark = 0
+                return 0
+            text = json.dumps(told, sort_keys=True, default=str)
             self.refs = tuple(_REF.findall(text))
             text = _REF.sub("", _MOMENT.sub("T", text))
-            self._mark = number(f"{shelf}/{key if named else ''}/{text}")
+            self._mark = number(f"{shelf.name}/{key if shelf.named else ''}/{text}")
         return self._mark
 
 
@@ -49,17 +53,21 @@ def number(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
+Essence = Callable[[Any, Any], Any]
+_SUMS: dict[int, tuple[dict[Any, Rec], int, tuple[Any, ...]]] = {}  # by identity of the dict, which is kept so that it stays its own
+
+
 class Shelf:
-    """`named`: are the keys part of what is compared? (Not when they are times.) `kept`: does it belong to the digest at all?"""
+    """`named`: are the keys part of what is compared? (Not when they are times.) `kept`: does it belong to the digest at all?
+    `essence(key, value)`: what of a value is compared, None for nothing."""
 
-    __slots__ = ("_call", "_digest", "_shared", "before", "data", "kept", "name", "named")
+    __slots__ = ("_call", "_shared", "before", "data", "essence", "kept", "name", "named")
 
-    def __init__(self, name: str, named: bool = True, kept: bool = True) -> None:
-        self.name, self.named, self.kept = name, named, kept
+    def __init__(self, name: str, named: bool = True, kept: bool = True, essence: Essence | None = None) -> None:
+        self.name, self.named, self.kept, self.essence = name, named, kept, essence
         self.data: dict[Any, Rec] = {}
         self.before: dict[Any, Rec] = self.data
         self._shared, self._call = True, -1
-        self._digest: tuple[dict[Any, Rec], int, tuple[Any, ...]] | None = None
 
     def get(self, key: Any, default: Any = None, stale: bool = False) -> Any:
         found = (self.before if stale else self.data).get(key)
@@ -91,30 +99,32 @@ class Shelf:
             self.before, self._shared, self._call = self.data, True, call
         if self._shared:
             self.data, self._shared = dict(self.data), False
-        self._digest = None
 
     def keep(self) -> Moment:
         self._shared = True
         return Moment(self.data, self.before)
 
     def bring_back(self, moment: Moment) -> None:
-        if moment.now is not self.data:
-            self._digest = None
         self.data, self.before = moment
         self._shared, self._call = True, -2
 
     def digest(self) -> tuple[int, tuple[Any, ...]]:
         """The sum of its values' digests, and the values whose `refs` must be looked at."""
-        if self._digest is None or self._digest[0] is not self.data:
-            total, odd = sum_of(self.name, self.data, self.named)
-            self._digest = (self.data, total, odd)
-        return self._digest[1], self._digest[2]
+        self._shared = True  # what has been looked at must not change under its digest
+        return self._sum(self.data)
 
+    def past(self) -> int:
+        return self._sum(self.before)[0]
 
-def sum_of(name: str, data: dict[Any, Rec], named: bool) -> tuple[int, tuple[Any, ...]]:
-    total, odd = 0, []
-    for key, rec in data.items():
-        total += rec.mark(name, key, named)
-        if rec.refs:
-            odd.append((key, rec))
-    return total & 0xFFFFFFFFFFFFFFFF, tuple(odd)
+    def _sum(self, data: dict[Any, Rec]) -> tuple[int, tuple[Any, ...]]:
+        found = _SUMS.get(id(data))
+        if found is None or found[0] is not data:
+            if len(_SUMS) > 50_000:
+                _SUMS.clear()
+            total, odd = 0, []
+            for key, rec in data.items():
+                total += rec.mark(self, key)
+                if rec.refs:
+                    odd.append((key, rec))
+            found = _SUMS[id(data)] = (data, total & 0xFFFFFFFFFFFFFFFF, tuple(odd))
+        return found[1], found[2]

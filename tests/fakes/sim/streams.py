@@ -41,7 +41,7 @@ def left_of(records: Records, answer: Any) -> Records:
 
 
 def due(before: datetime, now: datetime) -> list[str]:
-    """The timers that fire between two moments."""
+    """The timers that fire between two moments. What runs every hour or more often may run now: no world is bound to a minute."""
     import app
 
     timers = [one for one in app.app.event_sources if hasattr(one, "schedule_expression")]
@@ -54,7 +54,7 @@ def _fires(when: Any, before: datetime, now: datetime) -> bool:
     words = rest.rstrip(")").split()
     if kind == "rate":
         minutes = int(words[0]) * {"minute": 1, "hour": 60, "day": 1440}[words[1].rstrip("s")]
-        return int(now.timestamp() // 60 // minutes) > int(before.timestamp() // 60 // minutes)
+        return minutes <= 60 or int(now.timestamp() // 60 // minutes) > int(before.timestamp() // 60 // minutes)
     moment = before.replace(second=0, microsecond=0) + timedelta(minutes=1)
     while moment <= now:
         if _matches(words, moment):
