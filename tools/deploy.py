@@ -3,6 +3,7 @@
     python -m tools.deploy --stage dev                          everything; also the way to update
     python -m tools.deploy --stage prod AccessMode=domain DomainName=labs.example.edu HostedZoneId=Z0123
     python -m tools.deploy --stage dev --plan                   what would change, and nothing else
+    python -m tools.deploy --stage dev --data                   what would change in stored data, and nothing else
     python -m tools.deploy --stage dev --backing                the stack beside a `chalice deploy`
     python -m tools.deploy --stage dev --remove                 take the stage away, once its labs are gone
 
@@ -25,6 +26,9 @@ from typing import Any
 from tools import package
 from tools.stack import APP, Account, Failed, Stack, is_there, make_code_bucket, upload, url_of
 from tools.template import KEPT_STAGES, unconnected
+
+
+MIGRATING_SECONDS = 910  # a function's longest run, and a little
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,24 @@ def deploy(deployment: Deployment, parameters: Mapping[str, str], plan: bool = F
     if not bundled:
         deployment.upload_bundle()
     return stack.outputs()
+
+
+def migrate(deployment: Deployment, dry_run: bool = False) -> list[str]:
+    """Bring stored data up to the release that is deployed; returns a line for each migration that had to do something."""
+    from botocore.config import Config
+
+    patient = Config(read_timeout=MIGRATING_SECONDS, retries={"max_attempts": 0})
+    client = deployment.account.session.client("lambda", config=patient)
+    steps: dict[str, str] = {}
+    while True:
+        payload = json.dumps({"dry_run": dry_run}).encode()
+        answer = client.invoke(FunctionName=f"{deployment.prefix}-migrate_tables", Payload=payload)
+        said = json.loads(answer["Payload"].read())
+        if answer.get("FunctionError"):
+            raise Failed(f"the data was not brought up: {said.get('errorMessage', said)}. Deploy again: it goes on where it was")
+        steps |= {one["id"]: f"{one['id']}: {one['changed']} of {one['seen']} items" for one in said["steps"]}
+        if said["finished"] or dry_run:
+            return list(steps.values())
 
 
 def remove(deployment: Deployment) -> None:
@@ -210,6 +232,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--plan", action="store_true", help="show what would change, then stop")
     parser.add_argument("--backing", action="store_true", help="only what stands behind a `chalice deploy`")
     parser.add_argument("--remove", action="store_true", help="take the stage away")
+    parser.add_argument(
+        "--data", action="store_true", help="show what the deployed release would change in stored data, then stop"
+    )
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="stack parameters, such as AccessMode=tunnel")
     return parser.parse_args()
 
@@ -230,8 +255,13 @@ def main() -> int:
     if asked.remove:
         remove(deployment)
         return 0
+    if asked.data:
+        print("\n".join(migrate(deployment, dry_run=True)) or "stored data is up to date")
+        return 0
     package.build(package.Job(asked.stage, folder))
     outputs = deploy(deployment, dict(one.split("=", 1) for one in asked.parameters), asked.plan)
+    if outputs and deployment.has_functions():
+        print("\n".join(migrate(deployment)) or "stored data is up to date")
     for name, value in outputs.items():
         print(f"{name:24} {value}")
     if outputs:

@@ -57,9 +57,18 @@ def page(lab: "LabView") -> str:
             ("People", f"up to {lab['users']}, owner {lab['owner']}, team {lab['team']}"),
             ("Address", lab["address"] or ""),
             ("Boot", " · ".join(f"{step['name']} {screen.span(step['seconds'])}" for step in steps)),
+            ("Release", release(lab)),
             ("Made", screen.ago(lab["created_at"])),
         ]
     )
+
+
+def release(lab: "LabView") -> str:
+    """What it runs, whether a newer one is there, and why it does not run that."""
+    newer, note = lab["newer_release"], lab["release_note"]
+    there = f"{lab['upgrading'] and 'being upgraded to' or 'a newer one is there:'} {newer}" if newer else ""
+    how = f"{PROGRAM} jupyter upgrade {lab['id']}" if newer and not note and not lab["upgrading"] else ""
+    return " · ".join(part for part in (lab["release"] or "", there, note or "", how) if part)
 
 
 def used(lab: "LabView") -> str:

@@ -1,6 +1,6 @@
 """The commands about labs, in the order of a lab's life."""
 
-from aws_research_wizard.cli import changing, looking, making, members
+from aws_research_wizard.cli import changing, looking, making, members, upgrading
 from aws_research_wizard.cli.session import command, group
 
 app = group("Labs: make, open, stop, start, scale, delete, share them.")
@@ -24,5 +24,6 @@ command(
     "jupyter scale genomics-k3x9 --users 20",
     "jupyter scale genomics-k3x9 --instance-type r6i.8xlarge --shared-storage 2TB",
 )(changing.scale)
+command(app, "upgrade", "jupyter upgrade genomics-k3x9")(upgrading.upgrade)
 command(app, "delete", "jupyter delete genomics-k3x9 --keep-data")(changing.delete)
 app.add_command(members.users, "users")

@@ -89,6 +89,10 @@ class Calls:
         """Start a stopped lab."""
         return self._send("POST", _lab(lab_id, "start"), key=key)
 
+    def upgrade_lab(self, lab_id: str, key: str = "") -> shapes.LabView:
+        """Bring a lab to the newest release: while people work, or with its next start."""
+        return self._send("POST", _lab(lab_id, "upgrade"), key=key)
+
     def scale_lab(self, lab_id: str, changes: shapes.ScaleRequest, key: str = "") -> shapes.LabView:
         """Change users, instance type or storage."""
         return self._send("POST", _lab(lab_id, "scale"), changes, key=key)

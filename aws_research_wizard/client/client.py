@@ -111,6 +111,10 @@ class Client:
         """Start a stopped lab."""
         return _lab(self.calls.start_lab(lab_id))
 
+    def upgrade_lab(self, lab_id: str) -> models.LabView:
+        """Bring a lab to the newest release: while people work, or with its next start."""
+        return _lab(self.calls.upgrade_lab(lab_id))
+
     def scale_lab(
         self, lab_id: str, *, users: int | None = None, instance_type: str | None = None, shared_storage: str | None = None
     ) -> models.LabView:

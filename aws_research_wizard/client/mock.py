@@ -110,6 +110,15 @@ class MockCloud(MockLabs):
             return 202, dict(lab)
         return 202, self.begin(word, lab)
 
+    def _upgrade(self, _: Json, lab_id: str) -> tuple[int, Any]:
+        lab = self.known(lab_id)
+        if lab["phase"] not in ("READY", "STOPPED"):
+            raise RefusedError(409, "conflict", f"a lab that is {lab['phase']} cannot be upgraded", "wait until it rests")
+        if lab["newer_release"]:
+            coming = f"release {self.newest} comes with its next start"
+            lab.update({"upgrading": "u-1"} if lab["phase"] == "READY" else {"release_note": coming})
+        return 202, dict(lab)
+
     def _delete(self, wish: Json, lab_id: str) -> tuple[int, Any]:
         lab = self.known(lab_id)
         parts = [("instance", lab["instance_id"] or "i-0mock"), ("security_group", "sg-0mock")]
@@ -243,6 +252,7 @@ ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("PUT", f"/labs/{ID}/users/{ID}", MockCloud._put_user),
     ("DELETE", f"/labs/{ID}/users/{ID}", MockCloud._drop_user),
     ("POST", f"/labs/{ID}/(stop|start|scale)", MockCloud._command),
+    ("POST", f"/labs/{ID}/upgrade", MockCloud._upgrade),
 ]
 
 

@@ -107,6 +107,8 @@ class MockLabs:
         self.fails_with = ""  # the cause with which the next labs fail while they are made
         self.now = EPOCH
         self.pending: dict[str, tuple[list[Step], str]] = {}
+        self.newest = "0a1b2c3d4e5f"
+        self.upgrade_fails_with = ""  # the cause with which the next upgrades are taken back
 
     def known(self, lab_id: str) -> Json:
         if lab_id not in self.labs:
@@ -139,6 +141,10 @@ class MockLabs:
             "storage": {"file_system_id": "fs-0mock", "used_bytes": None, "quota_gb": 100},
             "machine": None,
             "receipt": None,
+            "release": self.newest,
+            "newer_release": None,
+            "upgrading": None,
+            "release_note": None,
         }
 
     def begin(self, word: str, lab: Json) -> Json:
@@ -149,7 +155,16 @@ class MockLabs:
         self.pending[lab["id"]] = (list(told), "FAILED" if told is not story else end)
         return dict(lab)
 
+    def release(self, newest: str) -> None:
+        """Deploy a release: every lab is told, none is upgraded."""
+        self.newest = newest
+        for lab in self.labs.values():
+            lab["newer_release"] = newest
+
     def move_on(self, lab: Json) -> None:
+        if lab["upgrading"]:
+            done = {"release": self.newest, "newer_release": None} if not self.upgrade_fails_with else {}
+            lab.update(upgrading=None, release_note=self.upgrade_fails_with or None, **done)
         if lab["id"] not in self.pending:
             return
         story, end = self.pending[lab["id"]]

@@ -3,9 +3,9 @@
     its environments (kept for the switch) → a throw-away folder with a copy of the state → its proxy and hub on other ports
     → the smoke notebook as a throw-away person → everything private gone again
 
-Runs from the new release's bundle, with the Python that Debian ships. Keeps true: nothing that people use is touched: other ports,
-another database, other homes, and of the copied database every server is taken out, so the private hub never sees theirs; whatever
-it started is ended, whether it served or not.
+Runs from the new release's bundle, with the Python that Debian ships. Keeps true: nothing that people use is touched: it has other
+ports, another database, other homes, and of the copied database every server is taken out, so the private hub never sees theirs;
+whatever it started is ended, whether it served or not.
 """
 
 import json
@@ -15,7 +15,6 @@ import shutil
 import socket
 import sqlite3
 import subprocess
-
 import time
 from contextlib import closing, suppress
 from dataclasses import asdict, replace
@@ -131,7 +130,7 @@ class Proof:
             ended = next((part for part in parts if part.poll() is not None), None)
             if ended or time.monotonic() > end:
                 smoke.kill()
-                raise Unfit(f"its {'proxy hub'.split()[parts.index(ended)]} ended: {self._why()}" if ended else "its smoke hangs")
+                raise Unfit(f"its {['proxy', 'hub'][parts.index(ended)]} ended: {self._why()}" if ended else "its smoke hangs")
             time.sleep(0.1)
         said = smoke.communicate()[0].decode().strip().splitlines()
         answer: dict[str, Any] = json.loads(said[-1]) if said else {"failed": f"the smoke ended without a word: {self._why()}"}

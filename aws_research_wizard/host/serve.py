@@ -18,4 +18,4 @@ def main(machine: Machine) -> int:
         database.say(done)
     os.chdir(machine.state / "hub")
     python = str(machine.hub_env / "bin/python")
-    os.execv(python, [python, "-P", "-m", "jupyterhub", "-f", str(machine.etc / "jupyterhub_config.py")])
+    os.execv(python, [python, "-P", "-m", "jupyterhub", "-f", str(machine.etc / "jupyterhub_config.py")])  # noqa: S606 (our own)

@@ -1,7 +1,7 @@
-"""Does a hub really serve? A throw-away person gets a server through it, opens JupyterLab, and runs the smoke notebook in each kernel.
+"""Does a hub really serve? A throw-away person gets a server, opens JupyterLab, and runs the smoke notebook in each kernel.
 
-Runs in the environment of the release it tries, against the ports it is given. Keeps true: what it printed differs from what stands
-in the notebook, or it did not come in time: then the release has failed, with the cell and the kernel named.
+Runs in the environment of the release it tries, against the ports it is given. Keeps true: when what a cell printed differs from
+what stands in the notebook, or does not come in time, the release has failed, with the cell and the kernel named.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""How does a lab get another release while people work in it? Two sides: what carries the order out, and what conducts the change.
+"""How does a lab get another release while people work in it? One side carries the order out, the other conducts the change.
 
     fetch the bundle beside ours → prove it in private (prove.py, its own code) → `current` names it, hub and agent end and start
     from it → watched a while → done;  anything else than that → `current` names ours again, hub and agent start from it
@@ -42,7 +42,7 @@ class UpgradeFailed(Exception):  # noqa: N818
 
 
 def carry_out(machine: Machine, order: Mapping[str, Any], tell: Tell) -> Mapping[str, Any]:
-    """See an ordered upgrade through; start what conducts it, or follow the one that runs (an agent that came back asks again)."""
+    """See an ordered upgrade through: start what conducts it, or follow the one that runs (an agent that came back asks anew)."""
     wanted, name = str(order["release"]), str(order.get("upgrade_id") or order["release"])
     record = releases.load(machine)
     if record is None or record.id != name:

@@ -219,6 +219,18 @@ class Deployer:
             raise DeployFailed(f"{function} failed: {said.get('errorType', '')} {said.get('errorMessage', said)}")
         return dict(said)
 
+    def migrate(self) -> list[str]:
+        """Bring stored data up to the release just deployed; returns what was done. A package without migrations has none."""
+        function = f"{PREFIX}-migrate_tables"
+        if function not in self.functions():
+            return []
+        steps: dict[str, int] = {}
+        while True:
+            said = self.invoke(function, {})
+            steps |= {one["id"]: one["changed"] for one in said.get("steps", [])}
+            if said.get("finished", True):
+                return [f"{name}: {changed} items" for name, changed in steps.items() if changed]
+
     def warm(self, functions: Iterable[str], api: str) -> list[str]:
         """Start the workers that a first lab needs, several at a time; returns the words of those that would not start.
 

@@ -147,6 +147,8 @@ class Rising:
             self.progress("deploying the control plane")
             outputs = deployer.deploy(package)
             url = api_url(endpoints["emulator"], outputs)
+            for done in deployer.migrate():
+                self.progress(f"stored data brought up to this release: {done}")
             self.place.remember(fingerprint=package.fingerprint, api_url=url)
         if fresh or "emulator" in self.started:
             self.progress("warming the functions")

@@ -1,7 +1,7 @@
 """What an earlier release left behind: every item of its tables, as a life on the local cloud made them, put into today's stage.
 
-`tests/data/release-<version>.jsonl.gz` holds a line for each item: {"table", "item"}. The parts of AWS that its journals name are made
-anew, and stand in the items under the ids they get here.
+`tests/data/release-<version>.jsonl.gz` holds a line for each item: {"table", "item"}. The parts of AWS that its journals name are
+made anew, and stand in the items under the ids they get here.
 """
 
 from __future__ import annotations
