@@ -154,7 +154,7 @@ class Backup:
         if found.kind != "f":
             return self._entry(found)
         for known in (ready, earlier):
-            if known and unchanged(known, found.stat):
+            if known and unchanged(known, found.stat) and self._whole(known):
                 return replace(known, mode=stat.S_IMODE(found.stat.st_mode))
         return pool.submit(self._read, found, earlier, base_id)
 
@@ -169,10 +169,10 @@ class Backup:
 
     def _kept(self, lost: Skipped, earlier: Entry | None, base: Before, base_id: str) -> Iterator[Entry]:
         """Yield the last good lines of what cannot be read now."""
-        if earlier and earlier.kind == "f":
-            yield carried(earlier, base_id)
-        if lost.whole:
-            yield from (carried(entry, base_id) for entry in base.below(lost.path))
+        below = base.below(lost.path) if lost.whole else ()
+        for entry in (*((earlier,) if earlier and earlier.kind == "f" else ()), *below):
+            if self._whole(entry):
+                yield carried(entry, base_id)
 
     def _entry(self, found: Found) -> Entry:
         seen = found.stat
@@ -191,7 +191,7 @@ class Backup:
     def _read(self, found: Found, earlier: Entry | None, base_id: str) -> Entry | None:
         """Read a file and send what is new of it; None when it is gone and was not in the base either."""
         why = "changed while it was read"
-        if earlier:
+        if earlier and self._whole(earlier):
             self.chunks.know(earlier.chunks)
         for attempt in range(TRIES):
             try:
@@ -205,7 +205,7 @@ class Backup:
                 break
         with self._lock:
             self._skipped.append(Skipped(found.path, why))
-        return carried(earlier, base_id) if earlier and earlier.kind == "f" else None
+        return carried(earlier, base_id) if earlier and earlier.kind == "f" and self._whole(earlier) else None
 
     def _once(self, found: Found) -> Entry:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -245,7 +245,12 @@ class Backup:
             say(f"backup {self.id} reads everything anew: {error}")
             return Before(iter(())), None
         opened.enter_context(file)
+        self.chunks.look()
         return Before(Reader(file).entries()), str(self.order["base"])
+
+    def _whole(self, entry: Entry) -> bool:
+        """Say whether the bytes of an earlier line are still in the bucket."""
+        return entry.kind != "f" or self.chunks.whole(entry.chunks, entry.size)
 
     def _count(self, entry: Entry) -> None:
         self.counts.files += entry.kind == "f"

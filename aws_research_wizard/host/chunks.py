@@ -50,8 +50,33 @@ class Chunks:
     def __init__(self, s3: Any, bucket: str, prefix: str) -> None:
         self._s3, self._bucket, self._prefix = s3, bucket, prefix.strip("/")
         self._known: dict[str, None] = {}
+        self._there: dict[bytes, int] | None = None
         self._lock = threading.Lock()
         self.new_chunks = self.new_bytes = 0
+
+    def look(self) -> None:
+        """See which chunks S3 has, and how long they are. Without the right to list, what manifests say is taken for true."""
+        found: dict[bytes, int] = {}
+        asked = {"Bucket": self._bucket, "Prefix": f"{self._prefix}/chunks/"}
+        try:
+            while True:
+                page = self._s3.list_objects_v2(**asked)
+                for one in page.get("Contents", ()):
+                    found[bytes.fromhex(one["Key"].rsplit("/", 1)[1])] = one["Size"]
+                if not page.get("IsTruncated"):
+                    break
+                asked["ContinuationToken"] = page["NextContinuationToken"]
+        except Exception as error:
+            if code_of(error) in ABSENT:
+                return
+            raise unreachable(self._bucket, error) from error
+        self._there = found
+
+    def whole(self, digests: tuple[str, ...], size: int) -> bool:
+        """Say whether chunks that a manifest names are there, and together as long as they should be."""
+        if self._there is None:
+            return True
+        return sum(self._there.get(bytes.fromhex(one), -1 - MOST * len(digests)) for one in digests) == size
 
     def know(self, digests: tuple[str, ...]) -> None:
         """Take chunks for there, of which a manifest says so."""
@@ -63,7 +88,7 @@ class Chunks:
     def put(self, data: bytes) -> str:
         """Make sure that a chunk is in S3; return its name."""
         digest = hashlib.sha256(data).hexdigest()
-        if digest not in self._known:
+        if digest not in self._known and (self._there or {}).get(bytes.fromhex(digest)) != len(data):
             try:
                 self._upload(digest, data)
             except Exception as error:

@@ -1,4 +1,4 @@
-"""A bucket as a lab's machine sees it: three verbs, true to conditions and checksums, with a hook before and after each call.
+"""A bucket as a lab's machine sees it: four verbs, true to conditions and checksums, with a hook before and after each call.
 
 `strike(verb, key, moment)` may raise at the moments `before` (nothing happened) and `after` (it happened, nobody heard).
 """
@@ -27,6 +27,7 @@ class Bucket:
         self.calls: list[tuple[str, str]] = []
         self.sent = 0
         self.lists = lists
+        self.page = 1000
         self.strike: Callable[[str, str, str], None] = lambda *_: None
         self._lock = Lock()
 
@@ -38,6 +39,9 @@ class Bucket:
 
     def head_object(self, **asked: Any) -> dict[str, Any]:
         return self._do("HeadObject", asked, self._head)
+
+    def list_objects_v2(self, **asked: Any) -> dict[str, Any]:
+        return self._do("ListObjectsV2", {**asked, "Key": asked["Prefix"]}, self._list)
 
     def of(self, verb: str) -> list[str]:
         return [key for said, key in self.calls if said == verb]
@@ -54,6 +58,15 @@ class Bucket:
                 return act(asked)
             finally:
                 self.strike(verb, key, "after")
+
+    def _list(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if not self.lists:
+            raise refusal("AccessDenied", "ListObjectsV2", 403)
+        after = asked.get("ContinuationToken", "")
+        keys = sorted(key for key in self.objects if key.startswith(asked["Prefix"]) and key > after)
+        page = [{"Key": key, "Size": len(self.objects[key])} for key in keys[: self.page]]
+        more = len(keys) > self.page
+        return {"Contents": page, "IsTruncated": more, **({"NextContinuationToken": page[-1]["Key"]} if more else {})}
 
     def _put(self, asked: dict[str, Any]) -> dict[str, Any]:
         body = asked["Body"] if isinstance(asked["Body"], bytes) else asked["Body"].read()

@@ -62,7 +62,7 @@ def test_what_did_not_change_is_not_read_again(lab: Lab, monkeypatch: pytest.Mon
     report = lab.backup("b-2", base="b-1")
     assert read == [b"new"]
     assert (report["files"], report["new_chunks"]) == (2, 1)
-    assert len(lab.bucket.calls) == calls + 3, "the base, a chunk, the manifest"
+    assert len(lab.bucket.calls) == calls + 4, "the base, which chunks there are, a chunk, the manifest"
     assert lab.entries("b-2")[f"{ADA}/old".encode()].digest == lab.entries("b-1")[f"{ADA}/old".encode()].digest
 
 
@@ -279,6 +279,30 @@ def test_damaged_chunk_is_put_anew(lab: Lab) -> None:
     assert {key: body for key, body in lab.bucket.objects.items() if "/chunks/" in key} == {
         key: body for key, body in whole.items() if "/chunks/" in key
     }
+
+
+@pytest.mark.parametrize("how", [None, b"", b"short"])
+def test_file_whose_chunk_was_lost_from_the_bucket_is_read_again(lab: Lab, how: bytes | None) -> None:
+    for name in ("a", "b", "c"):
+        (lab.home / name).write_text(f"content of {name}")
+    lab.bucket.page = 2
+    lab.backup("b-1")
+    [lost] = [key for key, body in lab.bucket.objects.items() if body == b"content of b"]
+    del lab.bucket.objects[lost]
+    if how is not None:
+        lab.bucket.objects[lost] = how
+    assert lab.backup("b-2", base="b-1")["new_chunks"] == 1
+    assert lab.bucket.objects[lost] == b"content of b"
+
+
+def test_what_is_neither_readable_nor_in_the_bucket_is_not_promised(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    (lab.home / "mine").write_text("one")
+    lab.backup("b-1")
+    lab.bucket.objects = {key: body for key, body in lab.bucket.objects.items() if "/chunks/" not in key}
+    opened = os.open
+    monkeypatch.setattr(os, "open", lambda path, *more, **named: refused(path, opened, *more, **named))
+    report = lab.backup("b-2", base="b-1")
+    assert (report["files"], report["skipped_count"]) == (0, 1)
 
 
 def test_machine_that_may_not_list_the_bucket_backs_up_too(machine: Machine) -> None:
