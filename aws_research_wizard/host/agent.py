@@ -71,6 +71,8 @@ class Agent:
         """After a change of release, put its kernels in place; those that run go on in the environments they have."""
         orders = wanted.load(self.machine.state)
         if orders and kernels.of_another_release(self.machine):
+            known = identity.load(self.machine.state)
+            self.door.token = known.token if known else ""
             self._install(orders)
             kernels.note_release(self.machine)
 

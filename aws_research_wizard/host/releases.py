@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import IO
 
 from aws_research_wizard.host import files
 from aws_research_wizard.host.machine import Machine
@@ -102,17 +103,27 @@ def told(machine: Machine) -> str:
     return record.origin if record and record.phase in SWITCHED else machine.release
 
 
+def lock(machine: Machine) -> IO[str] | None:
+    """Return the right to change the release, held as long as the file is open somewhere; None when another, alive, has it."""
+    machine.state.mkdir(parents=True, exist_ok=True)
+    file = (machine.state / "upgrade.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
 @contextmanager
 def held(machine: Machine) -> Iterator[bool]:
     """Hold the right to change the release while inside; False when somebody else, alive, has it."""
-    machine.state.mkdir(parents=True, exist_ok=True)
-    with (machine.state / "upgrade.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+    file = lock(machine)
+    try:
+        yield file is not None
+    finally:
+        if file:
+            file.close()
 
 
 def take_back(machine: Machine, record: Record, cause: str) -> Record:

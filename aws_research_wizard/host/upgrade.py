@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from aws_research_wizard.host import bundles, commands, files, hub, processes, prove, releases
 from aws_research_wizard.host.bundles import BundleRefused
@@ -29,8 +29,10 @@ PROVE_SECONDS = 3600.0
 HUB_SECONDS = 120.0
 WATCH_SECONDS, WATCH_LOCAL_SECONDS = 60.0, 6.0
 """How long a release must serve before the one before it is let go."""
+LOCK = "AWR_UPGRADE_LOCK"
 TIDY_SECONDS = 120.0
 """How long a conductor may tidy up after its change is over."""
+MOST_STARTS = 4
 INTERRUPTED = "the upgrade was interrupted"
 
 
@@ -48,35 +50,38 @@ def carry_out(machine: Machine, order: Mapping[str, Any], tell: Tell) -> Mapping
     if record is None or record.id != name:
         if machine.release == wanted and releases.current(machine) == wanted:
             return {"release": wanted, "previous": wanted, "seconds": 0}
-        _begin(machine, Record(name, machine.release, wanted, "preparing"))
-        _conduct(machine, order)
+        with _begun(machine, Record(name, machine.release, wanted, "preparing")) as lock:
+            _conduct(machine, order, lock)
     return _follow(machine, name, tell)
 
 
-def _begin(machine: Machine, record: Record) -> None:
-    """Write the change down, once whoever conducted the last one has gone."""
+def _begun(machine: Machine, record: Record) -> IO[str]:
+    """Write the change down, once whoever conducted the last one has gone; return the lock that whoever conducts it must hold."""
     end = time.monotonic() + TIDY_SECONDS
-    while True:
-        with releases.held(machine) as free:
-            last = releases.load(machine)
-            if free and not (last and last.open):
-                releases.save(machine, record)
-                return
-        if free:
-            settle(machine)
-        elif time.monotonic() > end:
+    while (lock := releases.lock(machine)) is None:
+        if time.monotonic() > end:
             raise WorkFailed("another upgrade of this lab is under way")
         time.sleep(0.5)
+    last = releases.load(machine)
+    if last and last.open:
+        releases.take_back(machine, last, f"{INTERRUPTED}; the lab runs release {last.origin} as before")
+    releases.save(machine, record)
+    return lock
 
 
-def _conduct(machine: Machine, order: Mapping[str, Any]) -> None:
-    """Start the conductor as nobody's child, in a session of its own: it outlives this worker and ends the agent."""
+def _conduct(machine: Machine, order: Mapping[str, Any], lock: IO[str]) -> None:
+    """Start the conductor as nobody's child, in a session of its own: it outlives this worker and ends the agent.
+
+    It inherits the lock, so there is no moment at which the change seems to be nobody's."""
     files.write_json(machine.state / "upgrade-order.json", {"bundle": order["bundle"]})
     words = ["/bin/sh", "-c", '"$@" &', "sh", sys.executable, "-P", "-m", "aws_research_wizard.host", "upgrade"]
-    extra = {MARKER: machine.instance_id, "AWR_BUNDLE_DIR": str(machine.bundle)}
+    extra = {MARKER: machine.instance_id, "AWR_BUNDLE_DIR": str(machine.bundle), LOCK: str(lock.fileno())}
     env = {name: value for name, value in commands.clean_env(extra).items() if not name.startswith("SUPERVISOR_")}
     with (machine.logs / "upgrade.log").open("ab") as log:
-        subprocess.run(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, start_new_session=True, check=True)
+        subprocess.run(
+            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, start_new_session=True, check=True,
+            pass_fds=[lock.fileno()],
+        )  # fmt: skip
 
 
 def _follow(machine: Machine, name: str, tell: Tell) -> Mapping[str, Any]:
@@ -122,12 +127,12 @@ def settle(machine: Machine) -> bool:
 
 
 def main(machine: Machine) -> int:
-    """Conduct the change that the record names."""
-    with releases.held(machine) as free:
-        record = releases.load(machine)
-        if not free or record is None or record.phase != "preparing":
-            return 1
-        return Conductor(machine, record).conduct()
+    """Conduct the change that the record names, under the lock that was handed down."""
+    lock, record = int(os.environ[LOCK]), releases.load(machine)
+    os.set_inheritable(lock, False)
+    if record is None or record.phase != "preparing":
+        return 1
+    return Conductor(machine, record).conduct()
 
 
 class Conductor:
@@ -243,9 +248,25 @@ def parts(machine: Machine, part: str, release: str = "") -> list[processes.Proc
 
 
 def await_hub(machine: Machine, release: str) -> None:
-    """Wait until the hub of `release` answers, itself and through the proxy."""
-    if not hub.wait(machine, HUB_SECONDS, lambda: True) or not parts(machine, "serve", release):
+    """Wait until the hub of `release` answers, itself and through the proxy; one that ends again and again is given up."""
+    if not hub.wait(machine, HUB_SECONDS, Patience(machine, release).lives) or not parts(machine, "serve", release):
         raise UpgradeFailed(f"the hub of release {release} does not answer: {hub.why_not(machine).cause}")
+
+
+class Patience:
+    """Notices a hub that ends as often as it is started."""
+
+    def __init__(self, machine: Machine, release: str) -> None:
+        self._machine, self._release = machine, release
+        self._seen: set[int] = set()
+        self._looked = 0.0
+
+    def lives(self) -> bool:
+        """Say whether there still is hope."""
+        if time.monotonic() - self._looked > 0.25:
+            self._looked = time.monotonic()
+            self._seen |= {process.pid for process in parts(self._machine, "serve", self._release)}
+        return len(self._seen) < MOST_STARTS
 
 
 def watch(machine: Machine, release: str, before: Mapping[str, tuple[int, str]]) -> None:
