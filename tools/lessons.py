@@ -158,10 +158,13 @@ def _show(reports: Sequence[Report]) -> None:
 
     table = Table("Pack", "Kernels", "Lessons", "Cells", "MB", "Installed in", "Ran in", "")
     for one in reports:
-        verdict = "[green]pass[/]" if not one.wrong else f"[red]{one.wrong[0]}[/]"
+        verdict = "[red]FAIL[/]" if one.wrong else "[green]pass[/]"
         counts = (str(one.kernels), str(one.lessons), str(one.cells), str(one.megabytes))
         table.add_row(one.pack, *counts, f"{one.installed} s", f"{one.seconds} s", verdict)
-    Console().print(table)
+    Console(width=100).print(table)
+    for one in reports:
+        for said in one.wrong:
+            print(f"{one.pack}: {said}", file=sys.stderr)
 
 
 def main(words: list[str] | None = None) -> int:
