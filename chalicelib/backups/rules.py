@@ -219,7 +219,7 @@ def own_path(text: str, email: str) -> str:
         return home_of(email)
     if said.startswith(ODD) or f"{said.strip('/')}/".startswith((HOMES, SHARED)):
         return checked_path(said)
-    return checked_path(f"{home_of(email)}/{said.removeprefix('~/')}")
+    return checked_path(f"{home_of(email)}/{said.removeprefix('~/').removeprefix('./')}")
 
 
 def is_within(path: str, folder: str) -> bool:

@@ -132,7 +132,7 @@ class Vault:
         lines = [json.loads(line) for line in gzip.decompress(body).splitlines()][1:-1]
         found = {}
         for line in lines:
-            if line["t"] == "f" and (not order["paths"] or line["p"] in order["paths"]):
+            if line["t"] == "f" and (not order["paths"] or any(line["p"].startswith(path) for path in order["paths"])):
                 names = [f"{order['prefix']}/chunks/{name[:2]}/{name}" for name in line["c"]]
                 found[line["p"]] = b"".join(s3().get_object(Bucket=order["bucket"], Key=key)["Body"].read() for key in names)
         self.came_back = found
