@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,11 +67,7 @@ class StepFunctions(Service):
     def _list_executions(self, stateMachineArn: str, statusFilter: str = "", **_: Any) -> Json:  # noqa: N803
         prefix = f"{stateMachineArn.replace(':stateMachine:', ':execution:')}:"
         rows = [one for one in self.seen("executions") if one["arn"].startswith(prefix) and statusFilter in ("", one["status"])]
-        return {
-            "executions": [
-                {"executionArn": one["arn"], "name": one["arn"].split(":")[-1], "status": one["status"]} for one in rows
-            ]
-        }
+        return {"executions": [_listed(one) for one in rows]}
 
     def _send_task_success(self, taskToken: str, output: str) -> Json:  # noqa: N803
         self._go_on(self._waiting(taskToken), json.loads(output))
@@ -257,6 +254,11 @@ class StepFunctions(Service):
         machine, _, name = one["arn"].replace(":execution:", ":stateMachine:").rpartition(":")
         detail = {"executionArn": one["arn"], "stateMachineArn": machine, "name": name, "status": status}
         self.cloud.said("aws.states", "Step Functions Execution Status Change", detail)
+
+
+def _listed(one: Json) -> Json:
+    began = datetime.fromtimestamp(one.get("began", 0), UTC)
+    return {"executionArn": one["arn"], "name": one["arn"].split(":")[-1], "status": one["status"], "startDate": began}
 
 
 @lru_cache(maxsize=64)

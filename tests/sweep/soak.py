@@ -1,0 +1,221 @@
+"""Random histories of the whole town: people, schedules, machines and bad luck, in any order, and what must hold at every step.
+
+A history is drawn by Hypothesis from a seed, so a failure is made short and told as the steps that lead to it; the same seed finds
+it again. The town is made once; each history begins in the same moment.
+"""
+
+from __future__ import annotations
+
+import random
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from tests.fakes.sim.faults import Strike
+from tests.fakes.sim.invariants import check
+from tests.fakes.sim.town import ADA, BOB, EVE, ROOT, Town, Unit, simulated
+
+PEOPLE = (ADA, BOB, ROOT)
+TYPES = ("r6i.2xlarge", "r6i.4xlarge", "m6i.2xlarge")
+KINDS = ("fails", "lost", "repeated", "throttled", "dies", "stale", "no_capacity", "twin", "swept")
+MOST_LABS = 3
+
+
+@dataclass
+class Count:
+    """What a run did."""
+
+    histories: int = 0
+    steps: int = 0
+    units: int = 0
+    labs: int = 0
+    faults: int = 0
+    broken: list[str] = field(default_factory=list)
+
+
+class Soak(RuleBasedStateMachine):
+    """One history. `town` and `counted` are given before the run."""
+
+    town: Town
+    counted: Count
+    broken = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.town.restore(self.town._start)
+        self.town.cloud.sold_out.clear()
+        self.counted.histories += 1
+
+    # ---- people
+
+    @precondition(lambda self: len(self.town.labs()) < MOST_LABS)
+    @rule(who=st.sampled_from(PEOPLE), users=st.integers(1, 6))
+    def request(self, who: str, users: int) -> None:
+        self.ask("POST", "/labs", {"domain": "genomics", "users": users}, who)
+        self.counted.labs += 1
+
+    @precondition(lambda self: self.town.labs())
+    @rule(lab=st.integers(0, 2), verb=st.sampled_from(("stop", "start")))
+    def switch(self, lab: int, verb: str) -> None:
+        self.ask("POST", f"/labs/{self.lab(lab)}/{verb}")
+
+    @precondition(lambda self: self.town.labs())
+    @rule(lab=st.integers(0, 2), instance_type=st.sampled_from(TYPES))
+    def another_machine(self, lab: int, instance_type: str) -> None:
+        self.ask("POST", f"/labs/{self.lab(lab)}/scale", {"instance_type": instance_type})
+
+    @precondition(lambda self: self.town.labs())
+    @rule(lab=st.integers(0, 2), users=st.integers(1, 20))
+    def more_people(self, lab: int, users: int) -> None:
+        self.ask("POST", f"/labs/{self.lab(lab)}/scale", {"users": users})
+
+    @precondition(lambda self: self.town.labs())
+    @rule(lab=st.integers(0, 2), data=st.sampled_from(("keep", "delete")))
+    def delete(self, lab: int, data: str) -> None:
+        self.ask("DELETE", f"/labs/{self.lab(lab)}?data={data}")
+
+    @precondition(lambda self: self.town.labs())
+    @rule(lab=st.integers(0, 2), who=st.sampled_from((BOB, EVE)), comes=st.booleans())
+    def member(self, lab: int, who: str, comes: bool) -> None:
+        users = f"/labs/{self.lab(lab)}/users"
+        if comes:
+            self.ask("POST", users, {"email": who, "role": "member"})
+        else:
+            self.ask("DELETE", f"{users}/{who}")
+
+    # ---- the world goes on
+
+    @rule(most=st.integers(1, 25))
+    def some(self, most: int) -> None:
+        """The usual happens for a while."""
+        for _ in range(most):
+            unit = self.town.units()[0]
+            if unit.kind == "tick":
+                return
+            self.deliver(unit)
+
+    @rule(place=st.integers(0, 9))
+    def out_of_turn(self, place: int) -> None:
+        units = self.town.units()
+        self.deliver(units[place % len(units)])
+
+    @rule(minutes=st.sampled_from((5, 5, 30, 120)))
+    def time(self, minutes: int) -> None:
+        for _ in range(minutes // 5):
+            self.deliver(Unit("tick"))
+            self.some(60)
+
+    @rule()
+    def quiet(self) -> None:
+        self.rest()
+
+    # ---- bad luck
+
+    @rule(place=st.integers(0, 3), at=st.integers(-1, 25), kind=st.sampled_from(KINDS), again=st.booleans())
+    def fault(self, place: int, at: int, kind: str, again: bool) -> None:
+        """A delivery is struck at one of its calls, and perhaps at the next one, too."""
+        units = self.town.units()
+        strikes: tuple[Strike, ...] = (Strike(at, "dies" if at < 0 else kind),)
+        strikes += (Strike(at + 1, kind),) if again and at >= 0 else ()
+        self.counted.faults += 1
+        self.deliver(units[place % len(units)], strikes)
+
+    @rule(place=st.integers(0, 3))
+    def twice(self, place: int) -> None:
+        unit = self.town.units()[place % len(self.town.units())]
+        self.deliver(unit)
+        if unit.kind in ("task", "again", "news", "stream"):
+            self.town.twin(unit)
+
+    @rule(instance_type=st.sampled_from(TYPES), out=st.booleans())
+    def capacity(self, instance_type: str, out: bool) -> None:
+        sold_out = self.town.cloud.sold_out
+        sold_out.add(instance_type) if out else sold_out.discard(instance_type)
+
+    @precondition(lambda self: self.machines())
+    @rule(which=st.integers(0, 2), verb=st.sampled_from(("stop_instances", "terminate_instances")))
+    def outside(self, which: int, verb: str) -> None:
+        """Somebody uses the EC2 console."""
+        machines = self.machines()
+        getattr(self.town.ec2, verb)(InstanceIds=[machines[which % len(machines)]])
+
+    @rule()
+    def workflows_break_off(self) -> None:
+        self.town.workflows.break_off()
+
+    # ---- what must hold
+
+    @invariant()
+    def holds(self) -> None:
+        self.judge(quiet=False)
+
+    def teardown(self) -> None:
+        if not self.broken:
+            self.rest()
+
+    def rest(self) -> None:
+        """Faults end; everything comes to rest."""
+        self.town.cloud.sold_out.clear()
+        self.town.quiet(most=200)
+        self.judge(quiet=True)
+
+    def judge(self, quiet: bool) -> None:
+        self.counted.steps += 1
+        wrong = check(self.town, quiet)
+        self.broken = bool(wrong)
+        assert not wrong, "\n".join(wrong)
+
+    # ---- doing
+
+    def lab(self, which: int) -> str:
+        labs = sorted(self.town.labs())
+        return labs[which % len(labs)]
+
+    def machines(self) -> list[str]:
+        rows = self.town.cloud.shelf("ec2.instances").values()
+        return sorted(one["InstanceId"] for one in rows if one["State"]["Name"] == "running")
+
+    def ask(self, method: str, url: str, body: dict[str, Any] | None = None, who: str = ROOT) -> None:
+        """A person asks; it is delivered when its turn comes, or at once."""
+        self.town.ask(method, url, body, who)
+
+    def deliver(self, unit: Unit, plan: tuple[Strike, ...] = ()) -> None:
+        self.counted.units += 1
+        self.town.deliver(unit, plan)
+
+
+def machine(town: Town, counted: Count, by: int) -> type[Soak]:
+    """A class of histories of their own, drawn from this seed."""
+    made: type[Soak] = seed(by)(type("Soak", (Soak,), {"town": town, "counted": counted}))
+    return made
+
+
+def batch(by: int, histories: int, steps: int, counted: Count | None = None, *, shorten: bool = False) -> Count:
+    """So many histories of one seed. A broken law is an AssertionError with the steps that lead to it, made short on demand."""
+    counted = counted or Count()
+    wanted = settings(
+        max_examples=histories,
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        print_blob=False,
+        verbosity=Verbosity.normal,
+        phases=(Phase.generate, Phase.shrink) if shorten else (Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+    with ExitStack() as stack:
+        town = stack.enter_context(simulated())
+        run_state_machine_as_test(machine(town, counted, by), settings=wanted)
+    return counted
+
+
+def seeds(first: int) -> Any:
+    """The seeds of a long run that begins with `first`."""
+    numbers = random.Random(first)  # the first one is the seed itself, so that a reported seed replays at once
+    yield first
+    while True:
+        yield numbers.randrange(2**31)
