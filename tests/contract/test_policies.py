@@ -148,8 +148,41 @@ def test_only_the_api_reads_the_login_key(template: dict[str, Any]) -> None:
     assert readers == {"ApiHandlerRole"}
 
 
-def test_no_function_may_scan_a_table(template: dict[str, Any]) -> None:
-    assert not [name for name, one in in_stack(template) if "dynamodb:Scan" in listed(one["Action"])]
+def test_no_function_may_scan_a_table_but_those_that_must_see_everything(template: dict[str, Any]) -> None:
+    """The audit log's check (docs/decisions/0015) compares every stored fact; a migration changes every item. Neither is asked
+    for by a request."""
+    scanning = {name: one["Resource"] for name, one in in_stack(template) if "dynamodb:Scan" in listed(one["Action"])}
+    assert set(scanning) <= {"CheckAuditRole", "MigrateTablesRole"}
+    assert json.dumps(scanning["CheckAuditRole"]).endswith('-facts"}')
+
+
+def test_nobody_can_take_anything_out_of_the_audit_log(template: dict[str, Any]) -> None:
+    """Its functions may put (each put carries its condition), the API may read, and the table forbids the rest to everybody."""
+    on_it = [
+        (name, action)
+        for name, one in in_stack(template)
+        if "-audit" in json.dumps(one["Resource"]) and "s3" not in json.dumps(one["Resource"])
+        for action in listed(one["Action"])
+        if action.startswith("dynamodb:") and action not in ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+    ]
+    assert sorted(on_it) == [("CheckAuditRole", "dynamodb:PutItem"), ("RecordFactsRole", "dynamodb:PutItem")]
+    own = template["Resources"]["AuditTable"]["Properties"]["ResourcePolicy"]["PolicyDocument"]["Statement"][0]
+    assert (own["Effect"], own["Principal"]) == ("Deny", "*")
+    assert {"dynamodb:DeleteItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"} <= set(own["Action"])
+
+
+def test_nobody_can_take_an_anchor_out_of_its_bucket(template: dict[str, Any]) -> None:
+    bucket = template["Resources"]["AuditBucket"]["Properties"]
+    assert bucket["ObjectLockEnabled"] is True
+    assert set(bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]) == {"Mode", "Days"}
+    allowed = {
+        action
+        for _, one in in_stack(template)
+        if "-audit-" in json.dumps(one["Resource"])
+        for action in listed(one["Action"])
+        if action.startswith("s3:")
+    }
+    assert allowed == {"s3:PutObject", "s3:ListBucketVersions"}
 
 
 def calls() -> set[str]:

@@ -16,7 +16,7 @@ from tools import template as shape
 from tools.template import camel, functions, of_type
 
 BIN = Path(sys.executable).parent
-ASYNCHRONOUS = ("machine_state_changed", "workflow_ended", "reconcile_labs", "reconcile_account")
+ASYNCHRONOUS = ("machine_state_changed", "workflow_ended", "reconcile_labs", "check_audit", "reconcile_account")
 ASYNCHRONOUS += ("nightly_backups", "prune_backups", "drill_backups", "backup_broke_off")
 
 
@@ -33,7 +33,7 @@ def keys_of(one: dict[str, Any]) -> tuple[str, ...]:
 
 def test_tables_are_encrypted_recoverable_and_paid_by_request(template: dict[str, Any]) -> None:
     tables = of_type(template, "AWS::DynamoDB::Table")
-    assert len(tables) == 4
+    assert len(tables) == 5
     for one in (table["Properties"] for table in tables.values()):
         assert one["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         assert one["SSESpecification"] == {"SSEEnabled": True}
@@ -57,6 +57,15 @@ def test_the_facts_stream_reaches_the_bus_and_what_fails_is_kept(template: dict[
     assert pattern == {"eventName": ["INSERT"], "dynamodb": {"Keys": {"sk": {"S": [{"prefix": "FACT#"}]}}}}
 
 
+def test_the_facts_stream_reaches_the_audit_log_and_what_fails_is_kept(template: dict[str, Any]) -> None:
+    mapping = template["Resources"]["RecordFactsFromTable"]["Properties"]
+    other = template["Resources"]["PublishFactsFromTable"]["Properties"]
+    assert {name: mapping[name] for name in ("FilterCriteria", "StartingPosition", "FunctionResponseTypes")} == {
+        name: other[name] for name in ("FilterCriteria", "StartingPosition", "FunctionResponseTypes")
+    }
+    assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["UnrecordedFacts", "Arn"]}
+
+
 @pytest.mark.parametrize("name", ASYNCHRONOUS)
 def test_what_an_asynchronous_function_cannot_do_waits_in_a_queue(template: dict[str, Any], name: str) -> None:
     queue = {"Fn::GetAtt": ["Undelivered", "Arn"]}
@@ -68,7 +77,7 @@ def test_what_an_asynchronous_function_cannot_do_waits_in_a_queue(template: dict
 
 def test_the_api_and_every_asynchronous_function_and_workflow_has_an_alarm(template: dict[str, Any]) -> None:
     watched = json.dumps([one["Properties"]["Dimensions"] for one in of_type(template, "AWS::CloudWatch::Alarm").values()])
-    for name in (*ASYNCHRONOUS, "publish_facts"):
+    for name in (*ASYNCHRONOUS, "publish_facts", "record_facts"):
         assert f"aws-research-wizard-${{Stage}}-{name}" in watched
     for word in ("ProvisionLab", "StartLab", "StopLab", "ScaleLab", "TeardownLab", "Undelivered", "UnpublishedFacts", "ApiName"):
         assert word in watched
