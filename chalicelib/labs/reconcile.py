@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from botocore.exceptions import ClientError
 
@@ -22,6 +22,7 @@ from chalicelib.runtime.log import logger
 from chalicelib.runtime.store import commit
 
 STOPPED_OUTSIDE = "the machine was stopped outside the wizard"
+SETTLED = timedelta(minutes=2)  # so long after a command EC2 shows no older view: what it says counts even without news of it
 
 
 @dataclass
@@ -69,7 +70,8 @@ def mend(lab: Lab, now: datetime) -> None:
     verdict = rules.judge(lab, execution(name, lab.execution), now)
     match verdict.remedy:
         case Remedy.WAIT:
-            return
+            settled = lab.phase is not Phase.SCALING and now - lab.changed_at > SETTLED
+            tell_workflow(lab, news=settled)
         case Remedy.BEGIN:
             workflows.start(name, lab.id, lab.generation, lab.correlation_id)
         case Remedy.RESUME | Remedy.UNDO:
@@ -129,13 +131,13 @@ def machine_changed(instance_id: str, now: datetime) -> None:
         check(lab, now)
 
 
-def tell_workflow(lab: Lab) -> None:
+def tell_workflow(lab: Lab, *, news: bool = True) -> None:
     """Answer the workflow that waits on this lab's machine, if what it waits for holds, or never will."""
     waiting = store.waiting(lab.id)
     if waiting is None or waiting.generation != lab.generation or not lab.moving:
         return
     try:
-        answer(lab, waiting, news=True)
+        answer(lab, waiting, news=news)
     except (MachineFailed, MachineGone) as error:
         workflows.fail(waiting.token, type(error).__name__, error.message)
 

@@ -8,6 +8,8 @@ leaves nothing billable · the team's place is taken exactly by labs that exist 
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from chalicelib.labs.rules import Phase
@@ -170,6 +172,30 @@ def test_lost_machine_is_seen_by_the_sweep_when_the_news_of_it_was_lost(stage: S
     stage.sweep()
     assert stage.lab(lab_id).phase is Phase.FAILED
     assert "MachineLost" in stage.facts(lab_id)
+
+
+def test_machine_that_stopped_while_booting_is_seen_by_the_sweep_when_the_news_was_lost(stage: Stage) -> None:
+    lab_id = stage.requested()
+    stage.run()
+    stage.account.real("ec2").stop_instances(InstanceIds=[stage.lab(lab_id).instance_id])
+    stage.sweep()
+    assert stage.lab(lab_id).phase is Phase.PROVISIONING, "so soon after the launch it may be an old view"
+    stage.sweep(timedelta(minutes=3))
+    stage.run()
+    assert stage.lab(lab_id).phase is Phase.FAILED
+    assert "stopped while it was booting" in stage.lab(lab_id).cause
+    assert stage.residue(lab_id) == []
+
+
+def test_stop_whose_news_was_lost_is_finished_by_the_sweep(stage: Stage) -> None:
+    lab_id = stage.ready()
+    stage.asked(lab_id, "stop")
+    stage.stories.pump()
+    assert stage.account.settle(), "the machine arrived, and nobody heard of it"
+    assert stage.lab(lab_id).phase is Phase.STOPPING
+    stage.sweep()
+    stage.run()
+    assert stage.lab(lab_id).phase is Phase.STOPPED
 
 
 def test_every_task_may_be_delivered_twice(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
