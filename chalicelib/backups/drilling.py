@@ -64,7 +64,7 @@ def part(lab_id: str, drill_id: str, is_over: IsOver) -> dict[str, Any]:
     for line, batch in _batches(paper.entries(), drill.line):
         done = _read_back(lab_id, batch, drill.chunk if line == drill.line else 0, is_over)
         drill = _counted(drill, line if done.chunk else line + len(batch), done)
-        if more := is_over():
+        if more := bool(done.chunk) or is_over():
             break
     return _kept(replace(drill, rto_seconds=round(drill.rto_seconds + time.perf_counter() - began, 3)), before, more=more)
 

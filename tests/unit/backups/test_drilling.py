@@ -86,7 +86,7 @@ def test_it_goes_on_part_after_part(vault: Vault, monkeypatch: pytest.MonkeyPatc
     vault.backup({f"shared/{number}": bytes([number]) * 7 for number in range(5)})
     drill = vault.drilled()
     assert (drill.state, drill.files, drill.bytes) == (State.PASSED, 5, 35)
-    assert vault.stage.stories.of(vault.lab_id).path.count("DrillPart") == 5
+    assert vault.stage.stories.of(vault.lab_id).path.count("DrillPart") == 6
 
 
 def test_a_large_file_is_read_back_chunk_by_chunk(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:

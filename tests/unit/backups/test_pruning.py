@@ -29,7 +29,7 @@ def aged(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Vault:
 
 
 def old(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "GRACE", timedelta(seconds=-1))
+    monkeypatch.setattr(keeping, "GRACE", timedelta(hours=-1))
     monkeypatch.setattr(pruning, "EVERY", timedelta(0))
     monkeypatch.setattr(keeping, "DAILY", 1)
     monkeypatch.setattr(keeping, "PERIODS", (("daily", 1, lambda at: at.date()), ("monthly", 6, lambda at: (at.year, at.month))))
@@ -94,7 +94,7 @@ def test_what_has_another_kind_of_name_is_left_alone(vault: Vault) -> None:
     other = f"labs/{vault.lab_id}/chunks/readme.txt"
     s3().put_object(Bucket=BUCKET, Key=other, Body=b"x")
     pruning.prune(vault.lab_id, vault.now + timedelta(days=8))
-    assert other in vault.keys()
+    assert other in set(vault.keys())
 
 
 def test_if_one_manifest_cannot_be_read_no_chunk_goes(aged: Vault) -> None:
