@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -170,6 +171,47 @@ class Evidence:
     def _records(self) -> Iterator[Part]:
         for (_, name, _), _ in self.cloud.shelf("route53.records").items():
             yield Part("dns-record", name, name.partition(".")[0], name)
+
+    # ---- the audit log and the backups
+
+    @cached_property
+    def chain(self) -> list[Json]:
+        rows = [plain(one) for one in self.cloud.rows("audit")]
+        return sorted((one for one in rows if one["pk"] == "CHAIN"), key=lambda one: str(one["sk"]))
+
+    @cached_property
+    def head(self) -> Json:
+        rows = [plain(one) for one in self.cloud.rows("audit")]
+        return next((one for one in rows if one["pk"] == "HEAD"), {})
+
+    def wanting(self, lab: LabSeen, backup: Json) -> Iterator[str]:
+        """What a finished backup lacks."""
+        said = parsed(backup["said"])
+        key = str(said.get("manifest_key") or f"labs/{lab.id}/backups/{backup['sk'].removeprefix('BACKUP#')}/manifest.jsonl.gz")
+        lines = self.manifest(key)
+        if lines is None:
+            yield f"{backup['sk']} of lab {lab.id} is FINISHED, and {key} is not there"
+            return
+        prefix = key.partition("/backups/")[0]
+        for chunk in sorted({chunk for line in lines for chunk in line.get("c", ())}):
+            if self.stored(f"{prefix}/chunks/{chunk[:2]}/{chunk}") is None:
+                yield f"{backup['sk']} of lab {lab.id} is FINISHED, and its chunk {chunk[:12]}… is not there"
+
+    def manifest(self, key: str) -> list[Json] | None:
+        body = self.stored(key)
+        if body is None:
+            return None
+        return [json.loads(line) for line in gzip.decompress(body).splitlines()]
+
+    def stored(self, key: str) -> bytes | None:
+        """What the backups' bucket holds under a key now."""
+        versions = self.objects.get(key, ())
+        return None if not versions or versions[-1].get("gone") else versions[-1]["Body"].encode("latin-1")
+
+    @cached_property
+    def objects(self) -> dict[str, Any]:
+        rows = self.cloud.shelf("s3.objects").items()
+        return {key: versions for (bucket, key), versions in rows if "-backups-" in bucket}
 
     # ---- workflows and news
 

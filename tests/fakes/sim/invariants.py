@@ -262,6 +262,68 @@ def counted_people(seen: Evidence) -> Iterator[str]:
             yield f"lab {lab.id} counts {lab.get('members')} people, and has {len(lab.members)}"
 
 
+# ---- the audit log -------------------------------------------------------------------------------------------------------
+
+
+@law(
+    "chain",
+    "the audit log's chain is unbroken: numbers without a gap, each entry hung on the one before, the head at its end",
+    always=True,
+)
+def chain(seen: Evidence) -> Iterator[str]:
+    before = ""
+    for place, entry in enumerate(seen.chain, 1):
+        if entry["seq"] != place:
+            yield f"entry {entry['seq']} stands where {place} should"
+        if before and entry["prev"] != before:
+            yield f"entry {entry['seq']} does not hang on the one before it"
+        before = entry["hash"]
+    if seen.chain and seen.head.get("hash") != before:
+        yield f"the head says {seen.head.get('seq')}, and the chain ends with {seen.chain[-1]['seq']}"
+
+
+@law("logged-once", "a fact stands in the audit log once, however often it is delivered", always=True)
+def logged_once(seen: Evidence) -> Iterator[str]:
+    counted: dict[str, int] = {}
+    for entry in seen.chain:
+        counted[entry["fact"]] = counted.get(entry["fact"], 0) + 1
+    for fact, times in counted.items():
+        if times > 1:
+            yield f"fact {fact} stands in the log {times} times"
+
+
+@law("logged", "every fact that is stored stands in the audit log")
+def logged(seen: Evidence) -> Iterator[str]:
+    known = {entry["fact"] for entry in seen.chain}
+    for fact in seen.facts:
+        if f"{fact['pk']}/{fact['sk']}" not in known:
+            yield f"fact {fact['name']} of {fact['subject']} is not in the audit log"
+
+
+# ---- backups -------------------------------------------------------------------------------------------------------------
+
+
+@law(
+    "backup-whole",
+    "a backup that is shown as finished has its manifest in the bucket, and every chunk that it names",
+    always=True,
+)
+def backup_whole(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        for backup in lab.backups:
+            if backup.get("state") == "FINISHED":
+                yield from seen.wanting(lab, backup)
+
+
+@law("backup-ends", "at rest, no backup, restore or drill is still running")
+def backup_ends(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        for stem in ("BACKUP#", "RESTORE#", "DRILL#"):
+            for one in lab.under(stem):
+                if one.get("state") == "RUNNING":
+                    yield f"{one['sk']} of lab {lab.id} is still RUNNING"
+
+
 # ---- secrets -------------------------------------------------------------------------------------------------------------
 
 
