@@ -19,8 +19,8 @@ A unit is one delivery: a task of a state machine, a reaction, a schedule, a mac
 arrives in the state it was on the way to. A `Plan` says which of its AWS calls are struck and how: ((index, kind), …). The kinds
 of fault are in faults.py. A history is a list of `Step(unit, plan)`; `town.replay(steps)` repeats it exactly.
 
-    result = explore(FLOWS["provision"], faults=2, check=invariants.check)     # Result: flow, calls, kinds, histories, units, violations
-    result.violations[0].path       → text that `replay(path)` and `Town.replay` take
+    result = explore(FLOWS["provision"], faults=2, check=invariants.check)     # Result: flow, calls, kinds, histories, …
+    result.violations[0].path                                                  # text that `replay(path)` takes
 
 `check(town, quiet) -> list[str]` is called after every unit (quiet=False) and when all has come to rest (quiet=True).
 A new flow is one row of FLOWS in flows.py.

@@ -1,7 +1,7 @@
 """Who hears what? EventBridge, with the rules that our app and our stack declare, and the queue of what is still to be delivered.
 
-Every delivery happens at least once: it stays in the queue until it was heard without an error, three times at most, as Lambda does with
-asynchronous invocations; what is given up lies in `lost`, as it would in the dead-letter queue.
+Every delivery happens at least once: it stays in the queue until it was heard without an error, three times at most, as Lambda
+does with asynchronous invocations; what is given up lies in `lost`, as it would in the dead-letter queue.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _word(word: Any, has: Any) -> bool:
         if "prefix" in word:
             return isinstance(has, str) and has.startswith(word["prefix"])
         if "exists" in word:
-            return (has is not None) == word["exists"]
+            return bool((has is not None) == word["exists"])
         return "Ref" in word  # an ARN of our own stack
     return bool(word == has)
 

@@ -1,8 +1,9 @@
 """An AWS account in memory, on a clock of its own, that knows nothing of real time and nothing of chance.
 
-`client(service)` gives what botocore's clients give, as far as chalicelib asks. Every call passes one hook, `strike`, which may refuse
-it, lose its answer or do something else first. All that the account has stands on shelves (shelf.py), so a moment can be kept and brought
-back. Ids follow from names and tokens, not from a counter: two histories that made the same things made them under the same ids.
+`client(service)` gives what botocore's clients give, as far as chalicelib asks. Every call passes one hook, `strike`, which may
+refuse it, lose its answer or do something else first. All that the account has stands on shelves (shelf.py), so a moment can be
+kept and brought back. Ids follow from names and tokens, not from a counter: two histories that made the same things made them
+under the same ids.
 """
 
 from __future__ import annotations

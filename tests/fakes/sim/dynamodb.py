@@ -1,7 +1,9 @@
-"""DynamoDB, as far as it can be asked by chalicelib: items, conditions, indexes of keys, transactions, and the stream of what changed.
+"""DynamoDB, as far as it can be asked by chalicelib: items, conditions, indexes of keys, transactions, and the stream of what
+changed.
 
-True: a condition sees the item as it is; a transaction happens whole or not at all, and says of each of its operations why not; one sent
-again with its token happens once; a read that does not ask for consistency, and any read of an index, may be from before the last change.
+True: a condition sees the item as it is; a transaction happens whole or not at all, and says of each of its operations why not;
+one sent again with its token happens once; a read that does not ask for consistency, and any read of an index, may be from
+before the last change.
 """
 
 from __future__ import annotations
@@ -131,7 +133,8 @@ class DynamoDB(Service):
         reason, outcome = self._judged(kind, asked)
         if reason == FAILED:
             wanted = asked.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" and before is not None
-            raise refusal("ConditionalCheckFailedException", "The conditional request failed", **({"Item": before} if wanted else {}))
+            more: Json = {"Item": before} if wanted else {}
+            raise refusal("ConditionalCheckFailedException", "The conditional request failed", **more)
         if reason:
             raise refusal("ValidationException", reason)
         self._happen([outcome])

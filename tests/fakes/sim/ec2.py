@@ -1,7 +1,8 @@
 """EC2: machines that pass through their states, security groups that others lean on, and what a client token promises.
 
-True to the EC2 API Reference: the same ClientToken gives the same machine, also later; after its end IdempotentInstanceTerminated, with other
-parameters IdempotentParameterMismatch; a group in use cannot go; a machine's profile must be known to EC2, which hears of it a moment later.
+True to the EC2 API Reference: the same ClientToken gives the same machine, also later; after its end
+IdempotentInstanceTerminated, with other parameters IdempotentParameterMismatch; a group in use cannot go; a machine's profile
+must be known to EC2, which hears of it a moment later.
 """
 
 from __future__ import annotations
@@ -154,7 +155,10 @@ class EC2(Service):
         return {}
 
     def _modify_instance_attribute(
-        self, InstanceId: str, InstanceType: Json | None = None, UserData: Json | None = None  # noqa: N803
+        self,
+        InstanceId: str,
+        InstanceType: Json | None = None,
+        UserData: Json | None = None,  # noqa: N803
     ) -> Json:
         one = self._machine(InstanceId)
         if one["State"]["Name"] != "stopped":

@@ -16,7 +16,7 @@ class EFS(Service):
             if one["CreationToken"] == CreationToken and one["LifeCycleState"] != "deleting":
                 raise refusal("FileSystemAlreadyExists", f"file system {one['FileSystemId']} has this token")
         made = f"fs-{token(CreationToken, self.nth(CreationToken))}"
-        system = {"FileSystemId": made, "CreationToken": CreationToken, "LifeCycleState": "creating", "Tags": list(Tags)}
+        system: Json = {"FileSystemId": made, "CreationToken": CreationToken, "LifeCycleState": "creating", "Tags": list(Tags)}
         system |= {
             "SizeInBytes": {"Value": 6144},
             "NumberOfMountTargets": 0,

@@ -1,7 +1,8 @@
 """What of a stored thing decides about the future? The rest is left out when two worlds are compared.
 
-Sound because nothing ever asks for what is left out, or asks only whether two such values are equal: the hour and the order in which facts
-were recorded, the hashes of the log's chain, the bytes of an object whose name is its checksum, how an execution that is over came to its end.
+Sound because nothing ever asks for what is left out, or asks only whether two such values are equal: the hour and the order in
+which facts were recorded, the hashes of the log's chain, the bytes of an object whose name is its checksum, how an execution
+that is over came to its end.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ def blob(key: Any, versions: Any) -> Any:
 
 def outbox(_key: Any, records: Any) -> Any:
     """What waits to be told; in which order is told by time, which is left out."""
-    found = [[one["eventName"], fact(("", one["dynamodb"]["Keys"]["sk"]["S"]), one["dynamodb"].get("NewImage", {}))] for one in records]
-    return sorted(found, key=str)
+    bodies = [(one["eventName"], one["dynamodb"]) for one in records]
+    return sorted(([name, fact(("", body["Keys"]["sk"]["S"]), body.get("NewImage", {}))] for name, body in bodies), key=str)
 
 
 def mail(_key: Any, deliveries: Any) -> Any:

@@ -1,8 +1,9 @@
 """What does every single fault, and every pair of faults, do to a flow? All of them, without repeating what is the same.
 
-From each state of the world the next delivery is run without a fault, and once for each way in which it or one of its calls can go
-wrong. What follows depends on the state alone, so a state met again (with as many faults left) is not followed again: the number of its
-histories is known. Histories covered are those that a run from the beginning for each placement of the faults would have made.
+From each state of the world the next delivery is run without a fault, and once for each way in which it or one of its calls can
+go wrong. What follows depends on the state alone, so a state met again (with as many faults left) is not followed again: the
+number of its histories is known. Histories covered are those that a run from the beginning for each placement of the faults
+would have made.
 
 A process that dies after a call leaves what stood at that moment; that is the same as dying right before the next call.
 """

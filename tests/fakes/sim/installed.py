@@ -1,4 +1,5 @@
-"""How is production code made to live in a simulated world? By replacing what reaches outside: AWS's clients, the clock, chance, sleep.
+"""How is production code made to live in a simulated world? By replacing what reaches outside: AWS's clients, the clock,
+chance, sleep.
 
 Everything is put back at the end. Logs and metrics are switched off, for they are most of a delivery's time.
 """
@@ -20,6 +21,7 @@ from tests.fakes.sim.cloud import Cloud
 SETTINGS = {
     "ARTIFACTS_BUCKET": "artifacts",
     "BUNDLE_KEY": "host/bundle-1.tar.gz",
+    "BACKUPS_BUCKET": "aws-research-wizard-test-backups-123456789012",
     "API_URL": "https://api.test/api",
     "IMAGE_PARAMETER": "/aws/service/debian/release/12/latest/amd64",
     "MAX_LABS_PER_TEAM": "1000",

@@ -1,7 +1,7 @@
 """What must hold in the simulated world, after every step and once all has come to rest?
 
-`check(town, quiet)` gives every law that is broken, as sentences a person can act on. A law looks at what AWS and the tables have, never
-at how it came about, so it holds for every flow; `LAWS` is their list, and docs/reference/planted-bugs.md names them.
+`check(town, quiet)` gives every law that is broken, as sentences a person can act on. A law looks at what AWS and the tables
+have, never at how it came about, so it holds for every flow; `LAWS` is their list, and docs/reference/planted-bugs.md names them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""A lab's machine, played: once EC2 runs it, it claims itself, says that it is ready, beats, and does the work it is ordered to do.
+"""A lab's machine, played: once EC2 runs it, it claims itself, says that it is ready, beats, and does the work it is ordered to
+do.
 
-It speaks to the API as the real one does (aws_research_wizard/host): again and again while nobody answers, and again for a while when it is
-not known yet; what it was told on its own disk survives a stop. `WORKERS` plays a kind of work: (cloud, lab_id, order) → (state, report, cause).
+It speaks to the API as the real one does (aws_research_wizard/host): again and again while nobody answers, and again for a
+while when it is not known yet; what it was told on its own disk survives a stop. `WORKERS` plays a kind of work: (cloud,
+lab_id, order) → (state, report, cause).
 """
 
 from __future__ import annotations

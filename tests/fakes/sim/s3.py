@@ -1,4 +1,5 @@
-"""S3, as far as backups and the audit's anchors need it: versions, checksums, writing only what is new, holding what may not go."""
+"""S3, as far as backups and the audit's anchors need it: versions, checksums, writing only what is new, holding what may not
+go."""
 
 from __future__ import annotations
 
@@ -34,12 +35,12 @@ class S3(Service):
     def _add(self, bucket: str, key: str, body: bytes, digest: str, more: Json) -> Json:
         before = self._versions(bucket, key)
         made = token(bucket, key, len(before), digest, length=32)
-        kept = {
+        kept: Json = {
             name: more[name]
             for name in ("Metadata", "ObjectLockMode", "ObjectLockRetainUntilDate", "ContentType", "Tagging")
             if name in more
         }
-        version = {
+        version: Version = {
             "VersionId": made,
             "Body": body.decode("latin-1"),
             "ChecksumSHA256": digest,
@@ -60,7 +61,7 @@ class S3(Service):
         one = self._found(Bucket, Key, VersionId)
         body = one["Body"].encode("latin-1")
         if Range:
-            first, _, last = Range.removeprefix("bytes=").partition("-")
+            first, last = Range.removeprefix("bytes=").split("-")
             body = body[int(first) : int(last) + 1 if last else None]
         return self._headers(one) | {"Body": io.BytesIO(body), "ContentLength": len(body)}
 

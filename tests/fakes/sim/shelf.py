@@ -1,10 +1,12 @@
-"""Where does the simulated world keep what it has, so that a moment of it can be kept, brought back and compared at next to no cost?
+"""Where does the simulated world keep what it has, so that a moment of it can be kept, brought back and compared at next to no
+cost?
 
 A `Shelf` maps names to values that are never changed in place. Keeping a moment is keeping the dict; the next write copies it.
 A shelf also remembers what it held before its last change, which is what a stale read sees.
 
 Two moments are equal when their digests are: what happened is compared, not at which second nor under which random name. So
-clock times and random tokens are left out of the digest; `times` and `refs` of a value are looked at by whoever knows what they mean.
+clock times and random tokens are left out of the digest; `times` and `refs` of a value are looked at by whoever knows what they
+mean.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ def number(text: str) -> int:
 
 
 Essence = Callable[[Any, Any], Any]
-_SUMS: dict[int, tuple[dict[Any, Rec], int, tuple[Any, ...]]] = {}  # by identity of the dict, which is kept so that it stays its own
+_SUMS: dict[int, tuple[dict[Any, Rec], int, tuple[Any, ...]]] = {}  # by identity of a dict that is kept
 
 
 class Shelf:

@@ -42,8 +42,8 @@ def left_of(records: Records, answer: Any) -> Records:
 
 
 def due(before: datetime, now: datetime) -> list[str]:
-    """The timers that fire between two moments. What mends labs and the account may run at any time, so it always does: then no world
-    is bound to a minute. What looks after other things (the log's check, nightly backups) goes by the clock."""
+    """The timers that fire between two moments. What mends labs and the account may run at any time, so it always does: then no
+    world is bound to a minute. What looks after other things (the log's check, nightly backups) goes by the clock."""
     import app
 
     timers = [one for one in app.app.event_sources if hasattr(one, "schedule_expression")]

@@ -1,8 +1,9 @@
 """The whole system in one place: people, the API, workflows, the bus, schedules and machines, moved on one delivery at a time.
 
-A `Unit` is one thing that may happen next. `units()` lists them in the order in which they usually come: a person's request, tasks, news,
-AWS's own slow doings, machines, retries, the outbox; and, when nothing else is left, the clock. `deliver(unit, plan)` makes one happen,
-struck as the plan says. Nothing else changes the world, so a list of steps is a history that can be repeated.
+A `Unit` is one thing that may happen next. `units()` lists them in the order in which they usually come: a person's request,
+tasks, news, AWS's own slow doings, machines, retries, the outbox; and, when nothing else is left, the clock. `deliver(unit,
+plan)` makes one happen, struck as the plan says. Nothing else changes the world, so a list of steps is a history that can be
+repeated.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ NO_ANSWER = Answer(503, {}, '{"code": "unavailable", "message": "no answer"}')
 
 
 class Unit(NamedTuple):
-    """`ask` a request · `task` of an execution · `news` for a function · `arrives` an AWS part · `machine` speaks · `again` a task after
-    a wait · `stream` the outbox · `tick` the clock · `sweep` the reconciling schedule out of turn · `delete` by the owner out of turn."""
+    """`ask` a request · `task` of an execution · `news` for a function · `arrives` an AWS part · `machine` speaks · `again` a
+    task after a wait · `stream` the outbox · `tick` the clock · `sweep` the mending timer, `delete` the owner, out of turn."""
 
     kind: str
     name: str = ""
@@ -153,12 +154,9 @@ class Town:
         self._doing.append(unit)
         finish = self._begun(unit)
         try:
-            if dies:
-                raise Crash(str(unit))
-            answer, error = finish.act(), None
-        except Crash as crash:
-            answer, error = None, crash
-        except Exception as failure:
+            answer = None if dies else finish.act()
+            error: BaseException | None = Crash(str(unit)) if dies else None
+        except (Crash, Exception) as failure:
             answer, error = None, failure
         self.error = error
         self._doing.remove(unit)

@@ -1,8 +1,9 @@
 """Step Functions: our own ASL files, executed state by state, with Retry, Catch, task tokens, heartbeats and time-outs.
 
-Each task is a delivery that somebody else makes: `begin` says which function gets which event, `finish` what came of it. What happens
-between the two (the execution is stopped, the token is answered) counts as it does in AWS: a late result is dropped. No time passes by
-itself: a retry and a Wait are `slow`, so whatever else can happen may happen first; time-outs strike when the clock has gone on.
+Each task is a delivery that somebody else makes: `begin` says which function gets which event, `finish` what came of it. What
+happens between the two (the execution is stopped, the token is answered) counts as it does in AWS: a late result is dropped. No
+time passes by itself: a retry and a Wait are `slow`, so whatever else can happen may happen first; time-outs strike when the
+clock has gone on.
 """
 
 from __future__ import annotations
@@ -307,7 +308,7 @@ def _spoken(text: str, data: Any, context: Json) -> Any:
     arguments = [_argument(one.strip(), data, context) for one in re.split(r",(?![^(]*\))", found[2])] if found[2] else []
     match found[1]:
         case "Format":
-            return re.sub(r"\{\}", lambda _, rest=iter(arguments[1:]): str(next(rest)), arguments[0])
+            return str(arguments[0]).replace("{}", "%s") % tuple(arguments[1:])
         case "JsonToString":
             return json.dumps(arguments[0], separators=(",", ":"))
         case "StringToJson":
@@ -366,7 +367,7 @@ def _holds(rule: Json, data: Any) -> bool:
         case "IsPresent":
             return bool(wanted)
         case "IsNull":
-            return (value is None) == wanted
+            return bool((value is None) == wanted)
         case _ if name.endswith("Equals"):
             return bool(value == wanted)
         case _ if name.endswith("GreaterThan"):
