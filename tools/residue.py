@@ -19,6 +19,7 @@ class Cloud:
 
     control: str
     infrastructure: str
+    region: str = "us-east-1"
 
     def client(self, service: str) -> Any:
         """A boto3 client of the emulated service."""
@@ -28,7 +29,7 @@ class Cloud:
         return boto3.client(  # type: ignore[call-overload,no-any-return,unused-ignore]
             service,
             endpoint_url=self.infrastructure if infrastructure else self.control,
-            region_name="us-east-1",
+            region_name=self.region,
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )

@@ -7,7 +7,7 @@ package is deployed. Two calls at once wait for each other. ``down`` keeps every
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from aws_research_wizard.client.errors import WizardError
 from aws_research_wizard.local import processes
-from aws_research_wizard.local.home import Home
+from aws_research_wizard.local.home import REGION, Home
 from aws_research_wizard.local.looking import condition, machine_states
 
 PROFILE = "local"
@@ -45,15 +45,36 @@ def _silent(_: str) -> None:
     return None
 
 
-def up(home: Path | None = None, progress: Callable[[str], None] = _silent) -> Status:
-    """Start or mend everything, deploy the package, make the first administrator. WizardError says what stands in the way."""
+def up(
+    home: Path | None = None,
+    progress: Callable[[str], None] = _silent,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    empty: bool = False,
+) -> Status:
+    """Start or mend everything, deploy the package, make the first administrator. WizardError says what stands in the way.
+
+    `parameters` of the stack are remembered, as CloudFormation does. `empty` is a region in which nothing is deployed yet.
+    """
     _need_modules()
     place = Home.at(home)
     with place.locked():
         from aws_research_wizard.local.rising import Rising
 
-        Rising(place, progress).rise()
+        _same_region(place)
+        if parameters and parameters.items() - place.state().get("parameters", {}).items():
+            place.remember(parameters={**place.state().get("parameters", {}), **parameters}, fingerprint="")
+        rising = Rising(place, progress)
+        rising.ground() if empty else rising.rise()
     return status(place.root)
+
+
+def _same_region(place: Home) -> None:
+    """A cloud stays in the region in which it began: its names and its machines' addresses hold it."""
+    began = str(place.state().get("region", "") or REGION)
+    if began != REGION:
+        raise WizardError(f"this local cloud is in {began}, not in {REGION}", f"export AWR_REGION={began}")
+    place.remember(region=REGION)
 
 
 def status(home: Path | None = None) -> Status:

@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -113,14 +113,14 @@ class Deployer:
             config=Config(retries={"mode": "standard"}, max_pool_connections=WARMERS + 2, **options),
         )
 
-    def deploy(self, package: Package) -> dict[str, str]:
+    def deploy(self, package: Package, parameters: Mapping[str, str] | None = None) -> dict[str, str]:
         """Create or update the stack; returns its outputs. Raises DeployFailed with what went wrong."""
         s3, cloudformation = self.client("s3"), self.client("cloudformation")
         code_key = f"{STAGE}/{package.manifest['files']['deployment.zip']['sha256']}.zip"
         self._upload(s3, CODE_BUCKET, code_key, package.folder / "deployment.zip")
         body = json.dumps(package.template(code_key)).encode()
         s3.put_object(Bucket=CODE_BUCKET, Key=f"{STAGE}/template.json", Body=body)
-        self._make_stack(cloudformation, f"{self.emulator}/{CODE_BUCKET}/{STAGE}/template.json", package)
+        self._make_stack(cloudformation, f"{self.emulator}/{CODE_BUCKET}/{STAGE}/template.json", package, parameters or {})
         self._lock_buckets(s3, package)
         if key := package.manifest.get("bundle_key"):
             self._upload(s3, ARTIFACTS_BUCKET, key, package.folder / Path(key).name)
@@ -150,7 +150,7 @@ class Deployer:
             lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": rule}}
             s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration=lock)
 
-    def _make_stack(self, cloudformation: Any, template_url: str, package: Package) -> None:
+    def _make_stack(self, cloudformation: Any, template_url: str, package: Package, parameters: Mapping[str, str]) -> None:
         from botocore.exceptions import ClientError
 
         status = self._status(cloudformation)
@@ -159,7 +159,7 @@ class Deployer:
             self._settle(cloudformation)
             status = self._status(cloudformation)
         known = json.loads((package.folder / "template.json").read_text()).get("Parameters", {})
-        wanted = {"BundleKey": package.manifest.get("bundle_key") or "host/none.tar.gz"}
+        wanted = {**parameters, "BundleKey": package.manifest.get("bundle_key") or "host/none.tar.gz"}
         asked: dict[str, Any] = {
             "StackName": PREFIX,
             "TemplateURL": template_url,

@@ -24,6 +24,7 @@ from typing import Any
 from aws_research_wizard.local import pruning
 from aws_research_wizard.local.calls import warm_when_idle
 from aws_research_wizard.local.home import ACCOUNT, IMAGE_ID, IMAGE_PARAMETER, LOOPBACK, REGION, Home
+from aws_research_wizard.local.regions import Regions, body_of
 
 log = logging.getLogger(__name__)
 Scope = dict[str, Any]
@@ -108,6 +109,7 @@ class Emulator:
         self._ticker: asyncio.Task[None] | None = None
         self._saving = asyncio.Lock()
         self.booted = time.time()
+        self.regions = Regions(home, REGION, ministack.app)
 
     def read(self, name: str) -> Any:
         """A service's saved state, or None when it holds nothing: the service is then not even loaded."""
@@ -133,7 +135,8 @@ class Emulator:
         else:
             if scope["type"] == "http" and not scope["path"].startswith("/_ministack/"):
                 self._busy = RESTING_TICKS
-            await self.ministack.app(scope, receive, self._journalled(send))
+            app = self.regions if scope["type"] == "http" else self.ministack.app
+            await app(scope, receive, self._journalled(send))
 
     def _lifespan(self, send: Send) -> Send:
         async def watched(message: dict[str, Any]) -> None:
@@ -156,9 +159,9 @@ class Emulator:
         if path == "/_local/save":
             await self.save()
         if path == "/_local/warm":
-            warm_when_idle(f"http://{LOOPBACK}:{os.environ['GATEWAY_PORT']}", **json.loads(await _body(receive)))
+            warm_when_idle(f"http://{LOOPBACK}:{os.environ['GATEWAY_PORT']}", **json.loads(await body_of(receive)))
         if path == "/_local/events":
-            answer = self._put_events(json.loads(await _body(receive)))
+            answer = self._put_events(json.loads(await body_of(receive)))
         body = json.dumps(answer).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -244,15 +247,6 @@ class Emulator:
             self.persistence.save_state(name, state)
             self._written[name] = text
         return True
-
-
-async def _body(receive: Receive) -> bytes:
-    parts = []
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
 
 
 async def serve(home: Home, port: int) -> None:

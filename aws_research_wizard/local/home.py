@@ -20,7 +20,8 @@ from typing import Any
 
 from aws_research_wizard.client.errors import WizardError
 
-REGION = "us-east-1"
+#: The region that the local cloud stands for. One process speaks of one region; a second cloud beside it may be another one.
+REGION = os.environ.get("AWR_REGION") or "us-east-1"
 ACCOUNT = "000000000000"
 LOOPBACK = "127.0.0.1"
 IMAGE_ID = "ami-0deb1a12000000001"

@@ -36,8 +36,7 @@ class Rising:
 
     def rise(self) -> None:
         """All steps, in order; the package is built while the servers start."""
-        for folder in (self.place.efs, self.place.machines, self.place.cache, self.place.logs):
-            folder.mkdir(parents=True, exist_ok=True)
+        self._folders()
         from aws_research_wizard.local.deploy import Package, build_package
 
         with ThreadPoolExecutor(1) as pool:
@@ -48,6 +47,16 @@ class Rising:
         self._control_plane(package)
         self._runner()
         self.place.remember(clean=False)
+
+    def ground(self) -> None:
+        """The services alone, with nothing deployed: a region before its first stack."""
+        self._folders()
+        self._servers()
+        self.place.remember(clean=False)
+
+    def _folders(self) -> None:
+        for folder in (self.place.efs, self.place.machines, self.place.cache, self.place.logs):
+            folder.mkdir(parents=True, exist_ok=True)
 
     # ── processes ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -145,7 +154,7 @@ class Rising:
         fresh = self.place.state().get("fingerprint") != package.fingerprint
         if fresh:
             self.progress("deploying the control plane")
-            outputs = deployer.deploy(package)
+            outputs = deployer.deploy(package, self.place.state().get("parameters", {}))
             url = api_url(endpoints["emulator"], outputs)
             for done in deployer.migrate():
                 self.progress(f"stored data brought up to this release: {done}")
