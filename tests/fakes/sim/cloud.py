@@ -43,7 +43,8 @@ class Cloud:
 
     # ---- what production code sees
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = "") -> Any:
+        """One client each; another region's buckets stand on the same shelf, under their own names."""
         if service not in self._services:
             from tests.fakes.sim.services import SERVICES
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from tests.fakes.sim import work  # noqa: F401 - what machines can do
 from tests.fakes.sim.town import Town
 
 
@@ -34,11 +35,31 @@ def stopped(town: Town) -> str:
     return lab_id
 
 
+def backed_up(town: Town) -> str:
+    lab_id = ready(town)
+    town.backup(lab_id)
+    town.quiet()
+    return lab_id
+
+
+def newest(town: Town, lab_id: str) -> str:
+    """The lab's newest backup."""
+    keys = [sk for (pk, sk), _ in town.cloud.shelf("table.labs").items() if pk == f"LAB#{lab_id}" and sk.startswith("BACKUP#")]
+    return max(keys).removeprefix("BACKUP#")
+
+
+def bring_back(town: Town, lab_id: str) -> object:
+    return town.ask("POST", f"/labs/{lab_id}/restores", {"backup_id": newest(town, lab_id), "paths": []})
+
+
 ROWS = (
     Flow("provision", nothing, lambda town, _: town.ask("POST", "/labs", {"domain": "genomics", "users": 2})),
     Flow("stop", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/stop")),
     Flow("start", stopped, lambda town, lab: town.ask("POST", f"/labs/{lab}/start")),
     Flow("scale", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/scale", {"instance_type": "r6i.4xlarge"})),
+    Flow("backup", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/backups", {})),
+    Flow("restore", backed_up, bring_back),
+    Flow("drill", backed_up, lambda town, lab: town.ask("POST", f"/labs/{lab}/drills")),
     Flow("teardown", ready, lambda town, lab: town.ask("DELETE", f"/labs/{lab}?data=delete")),
 )
 FLOWS: Mapping[str, Flow] = {flow.name: flow for flow in ROWS}
