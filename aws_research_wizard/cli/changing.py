@@ -6,20 +6,26 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from aws_research_wizard.cli import cards, labs, making, screen
+from aws_research_wizard.cli import backups, cards, labs, making, screen
 from aws_research_wizard.cli.session import PROGRAM, Format, connect, emit, no_wait
 
 if TYPE_CHECKING:
     from aws_research_wizard.client.calls import Calls
     from aws_research_wizard.client.shapes import LabView, ScaleRequest
 
+first_a_backup = click.option("--backup", is_flag=True, help="Back it up first; if that fails, nothing is done.")
+
 
 @labs.lab
+@first_a_backup
 @no_wait
-def stop(lab: str, no_wait: bool, output: Format) -> None:
+def stop(lab: str, backup: bool, no_wait: bool, output: Format) -> None:
     """Stop a lab's machine; files and people stay."""
     with connect() as calls:
         found = labs.find(calls, lab)
+        if backup:
+            _after_backup(calls, found, "stop", "STOPPED", no_wait, output, _stopped)
+            return
         answer = labs.ask(lambda: calls.stop_lab(found["id"]), f"stop {found['id']}")
         _end(calls, answer, "STOPPED", no_wait, output, _stopped)
 
@@ -38,8 +44,9 @@ def start(lab: str, no_wait: bool, output: Format) -> None:
 @click.option("--users", type=making.USERS, metavar="N", help="How many people may work in it at once.")
 @making.instance_type
 @making.shared_storage
+@first_a_backup
 @no_wait
-def scale(lab: str, no_wait: bool, output: Format, **wish: Any) -> None:
+def scale(lab: str, backup: bool, no_wait: bool, output: Format, **wish: Any) -> None:
     """More people, another machine, more storage.
 
     Another machine means a stop of some minutes; files stay. A stopped lab is changed and stays stopped.
@@ -49,6 +56,8 @@ def scale(lab: str, no_wait: bool, output: Format, **wish: Any) -> None:
         raise click.UsageError("nothing to change: say --users, --instance-type or --shared-storage", click.get_current_context())
     with connect() as calls:
         found = labs.find(calls, lab)
+        if backup:
+            backups.before(calls, found, None, output)
         answer = labs.ask(lambda: calls.scale_lab(found["id"], cast("ScaleRequest", changes)), f"scale {found['id']}")
         _end(calls, answer, "STOPPED" if found["phase"] == "STOPPED" else "READY", no_wait, output, _scaled)
 
@@ -56,18 +65,45 @@ def scale(lab: str, no_wait: bool, output: Format, **wish: Any) -> None:
 @labs.lab
 @click.option("--keep-data", is_flag=True, help="Keep the files; the receipt says what that costs.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask. Without --keep-data the files go too.")
+@first_a_backup
 @no_wait
-def delete(lab: str, keep_data: bool, yes: bool, no_wait: bool, output: Format) -> None:
+def delete(lab: str, keep_data: bool, yes: bool, backup: bool, no_wait: bool, output: Format) -> None:
     """Take a lab down, with a receipt.
 
-    It says what is gone, seen to be gone, and what is kept at which monthly cost.
+    It says what is gone, seen to be gone, and what is kept at which monthly cost. Backups always stay.
     """
     with connect() as calls:
         found = labs.find(calls, lab)
         if not yes:
             _confirm(found, keep_data)
+        if backup:
+            data = "keep" if keep_data else "delete"
+            _after_backup(calls, found, "delete", "DELETED", no_wait, output, cards.receipt, data)
+            return
         answer = labs.ask(lambda: calls.delete_lab(found["id"], keep_data=keep_data), f"delete {found['id']}")
         _end(calls, answer, "DELETED", no_wait, output, cards.receipt)
+
+
+def _after_backup(
+    calls: "Calls",
+    lab: "LabView",
+    then: str,
+    wanted: str,
+    no_wait: bool,
+    output: Format,
+    words: "Callable[[LabView], str]",
+    data: str = "keep",
+) -> None:
+    """Back up first; the control plane goes on by itself once the backup is good, and does nothing after one that is not."""
+    if no_wait:
+        asked: Any = {"then": then, "data": data}
+        made = labs.ask(lambda: calls.backup_lab(lab["id"], asked), f"back {lab['id']} up")
+        emit(
+            output, made, lambda: f"Lab {lab['id']} is backed up; then it will {then}. Look: {PROGRAM} jupyter events {lab['id']}"
+        )
+        return
+    backups.before(calls, lab, then, output, data)
+    _end(calls, calls.lab(lab["id"]), wanted, no_wait, output, words)
 
 
 def _end(calls: "Calls", lab: "LabView", wanted: str, no_wait: bool, output: Format, words: "Callable[[LabView], str]") -> None:

@@ -1,6 +1,6 @@
 """The commands about labs, in the order of a lab's life."""
 
-from aws_research_wizard.cli import changing, looking, making, members, upgrading
+from aws_research_wizard.cli import backups, changing, looking, making, members, upgrading
 from aws_research_wizard.cli.session import command, group
 
 app = group("Labs: make, open, stop, start, scale, delete, share them.")
@@ -26,4 +26,19 @@ command(
 )(changing.scale)
 command(app, "upgrade", "jupyter upgrade genomics-k3x9")(upgrading.upgrade)
 command(app, "delete", "jupyter delete genomics-k3x9 --keep-data")(changing.delete)
+command(app, "backup", "jupyter backup genomics-k3x9", "jupyter backup genomics-k3x9 --then stop")(backups.backup)
+command(
+    app,
+    "backups",
+    "jupyter backups",
+    "jupyter backups genomics-k3x9",
+    "jupyter backups genomics-k3x9 newest --files --path shared",
+)(backups.backups)
+command(
+    app,
+    "restore",
+    "jupyter restore genomics-k3x9 --from newest --path analysis.ipynb",
+    "jupyter restore genomics-k3x9 --from b-20261123-030000-x7k2 --path ~/results --over",
+)(backups.restore)
+command(app, "drills", "jupyter drills genomics-k3x9", "jupyter drills genomics-k3x9 --now")(backups.drills)
 app.add_command(members.users, "users")

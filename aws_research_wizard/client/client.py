@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from aws_research_wizard.client import models, profiles, watching
 from aws_research_wizard.client.calls import Calls
-from aws_research_wizard.client.errors import LabFailed
+from aws_research_wizard.client.errors import LabFailed, WizardError
 
 if TYPE_CHECKING:
     import httpx
 
-    from aws_research_wizard.client.shapes import LabRequest, LabRole, Role, ScaleRequest, Scope, TokenRequest
+    from aws_research_wizard.client.shapes import LabRequest, LabRole, RestoreRequest, Role, ScaleRequest, Scope, TokenRequest
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,43 @@ class Client:
         """Have the account looked at now (administrators only); `account` has its report a little later."""
         return models.LookView.model_validate(self.calls.reconcile_account(dry_run=dry_run, grace_minutes=grace_minutes))
 
+    # backups
+
+    def backup_lab(self, lab_id: str, *, then: Literal["stop", "delete"] | None = None) -> models.BackupView:
+        """Back a running lab up; `wait_for_backup` says how it went."""
+        return models.BackupView.model_validate(self.calls.backup_lab(lab_id, {"then": then}))
+
+    def backups(self, lab_id: str) -> Iterator[models.BackupView]:
+        """A lab's backups, the newest first."""
+        return map(models.BackupView.model_validate, self.calls.backups(lab_id))
+
+    def backup_files(self, lab_id: str, backup_id: str = "newest", path: str = "") -> Iterator[models.FileView]:
+        """What is in a backup under a path."""
+        return map(models.FileView.model_validate, self.calls.backup_files(lab_id, backup_id, path))
+
+    def wait_for_backup(self, lab_id: str, backup_id: str, timeout: float | None = None) -> models.BackupView:
+        """The backup once it is over; WizardError with the cause if it failed. NoAnswerYet after `timeout` seconds."""
+        found = models.BackupView.model_validate(watching.over(lambda: self.calls.backup(lab_id, backup_id), timeout))
+        _good(found, f"backup {backup_id}")
+        return found
+
+    def restore(
+        self, lab_id: str, backup_id: str = "newest", *paths: str, over: bool = False, source_lab: str | None = None
+    ) -> models.RestoreView:
+        """Get files back, beside what is there; `wait_for_restore` says how it went."""
+        asked: RestoreRequest = {"backup_id": backup_id, "paths": list(paths), "over": over, "source_lab": source_lab}
+        return models.RestoreView.model_validate(self.calls.restore_lab(lab_id, asked))
+
+    def wait_for_restore(self, lab_id: str, restore_id: str, timeout: float | None = None) -> models.RestoreView:
+        """The restore once it is over; WizardError with the cause if it failed. NoAnswerYet after `timeout` seconds."""
+        found = models.RestoreView.model_validate(watching.over(lambda: self.calls.restore(lab_id, restore_id), timeout))
+        _good(found, f"restore {restore_id}")
+        return found
+
+    def drills(self, lab_id: str) -> Iterator[models.DrillView]:
+        """What the rehearsals showed, the newest first."""
+        return map(models.DrillView.model_validate, self.calls.drills(lab_id))
+
     # people and tokens
 
     def users(self, lab_id: str) -> Iterator[models.UserView]:
@@ -200,6 +237,11 @@ class Client:
         return models.PersonView.model_validate(
             self.calls.put_person({"email": email, "role": role, "teams": teams or ["default"]})
         )
+
+
+def _good(found: models.BackupView | models.RestoreView, what: str) -> None:
+    if found.state is models.State.FAILED:
+        raise WizardError(f"{what} failed: {found.cause}", f"its lab is {found.lab_id}")
 
 
 def _lab(shape: Any) -> models.LabView:

@@ -7,10 +7,10 @@ does not end it either: labs live without one.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aws_research_wizard.client.errors import CannotReach, NoAnswerYet, Unavailable, WizardError
 
@@ -115,6 +115,34 @@ def follow(
         pause = FIRST_PAUSE if update.news else min(pause * 1.3, LONGEST_PAUSE)
         last = update
         sleep(pause)
+
+
+Piece = TypeVar("Piece", bound=Mapping[str, Any])
+
+
+def news(fetch: Callable[[], Piece], first: Piece, sleep: Callable[[float], None] = time.sleep) -> Iterator[Piece]:
+    """A backup, restore or drill as it goes on, the first at once, the last when it is over. What lags behind is read again."""
+    seen, answered, pause = first, time.monotonic(), FIRST_PAUSE
+    yield seen
+    while seen["state"] == "RUNNING":
+        sleep(pause)
+        pause = min(pause * 1.3, LONGEST_PAUSE)
+        try:
+            seen, answered = fetch(), time.monotonic()
+        except (CannotReach, Unavailable):
+            if time.monotonic() - answered > PATIENCE:
+                raise
+            continue
+        yield seen
+
+
+def over(fetch: Callable[[], Piece], timeout: float | None = None) -> Piece:
+    """The piece once it is over; NoAnswerYet after `timeout` seconds."""
+    began = time.monotonic()
+    for seen in news(fetch, fetch()):
+        if seen["state"] == "RUNNING" and timeout is not None and time.monotonic() - began > timeout:
+            raise NoAnswerYet(f"{seen['id']} is still RUNNING after {timeout:.0f} s", "it goes on by itself; look again later")
+    return seen
 
 
 def _look(trail: Trail, last: Update | None, since: LabView | None) -> Update:
