@@ -50,12 +50,20 @@ def awaited(
 
 def page(report: "AccountView") -> str:
     """A table of what needs somebody, what to do about it, and one line that sums it up."""
-    shown = [one for one in report["findings"] if one["unowned"] or one["verdict"] != "keep" or one["monthly_cost"]]
+    shown = [one for one in report["findings"] if one["unowned"] or one["verdict"] == "keep"]
     rows = [_row(one) for one in shown]
     parts = [screen.table(HEADS, rows)] if rows else []
     hints = {one["hint"]: one for one in shown if one["hint"] and _open(one)}
     parts += [f"{screen.paint('→', 'dim')} {one['id']}: {hint}" for hint, one in hints.items()]
+    parts += _notes([one for one in report["findings"] if one not in shown])
     return "\n".join([*parts, _sum(report)])
+
+
+def _notes(rest: "list[FindingView]") -> list[str]:
+    """What is worth knowing, and needs nobody: counted only."""
+    kinds = sorted({one["kind"] for one in rest})
+    told = ", ".join(f"{sum(one['kind'] == kind for one in rest)} {kind}" for kind in kinds)
+    return [f"· Also seen, of labs long gone: {told} (--output json lists them)"] if rest else []
 
 
 def _row(one: "FindingView") -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from math import ceil
 
 from botocore.exceptions import ClientError
 
-from chalicelib.labs import ec2, efs, iam, logs, naming, route53, s3, sqs, store
+from chalicelib.labs import ec2, efs, findings, iam, logs, naming, route53, s3, sqs, store
 from chalicelib.labs.findings import WEIGHTY, Finding, Owner, Thing, Verdict, What
 from chalicelib.labs.journal import Entry, Kind
 from chalicelib.labs.rules import WORKFLOWS, Lab
@@ -190,7 +190,7 @@ def _tolerantly(census: Census, kind: str, look: Callable[[], Iterator[Thing]]) 
     except (AppError, ClientError) as error:
         logger().exception("one kind could not be looked at", kind=kind)
         said = f"could not be looked at: {error}"
-        census.unseen.append(Finding(kind, "*", "", Verdict.REPORT, said, "the next look tries again"))
+        census.unseen.append(Finding(kind, findings.UNSEEN, "", Verdict.REPORT, said, "the next look tries again"))
         return []
 
 

@@ -48,6 +48,7 @@ class What(StrEnum):
     LAB = "lab"
 
 
+UNSEEN = "*"  # the id of what could not be looked at
 NOTES = frozenset({What.TOKEN, What.LOG_STREAM, What.BACKUPS})  # worth telling; nobody has to do anything about them
 WEIGHTY = frozenset({Kind.INSTANCE, Kind.FILE_SYSTEM, What.VOLUME})  # while one of these exists, so may the lab
 ORDER: tuple[str, ...] = (
@@ -115,7 +116,7 @@ class Finding:
     @property
     def unowned(self) -> bool:
         """Does somebody have to do something, or was something done?"""
-        return self.verdict is not Verdict.KEEP and self.kind not in NOTES
+        return self.verdict is not Verdict.KEEP and (self.kind not in NOTES or self.id == UNSEEN)
 
     @property
     def open(self) -> bool:

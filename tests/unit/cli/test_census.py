@@ -60,6 +60,16 @@ def test_the_report_as_json(arw: Arw, cloud: MockCloud) -> None:
     assert json.loads(ended.out)["findings"][0]["monthly_cost"] == COST
 
 
+def test_what_needs_nobody_is_counted_in_one_line(arw: Arw, cloud: MockCloud) -> None:
+    cloud.findings = [
+        finding(f"lab-{n}", "report", "its lab is not known any more", kind="log-stream", unowned=False) for n in range(3)
+    ]
+    ended = arw("doctor --account")
+    assert (ended.code, ended.out.splitlines()[0]) == (
+        0, "· Also seen, of labs long gone: 3 log-stream (--output json lists them)"
+    )  # fmt: skip
+
+
 def test_fix_alone_is_misuse(arw: Arw) -> None:
     assert arw("doctor --fix").code == 2
 
