@@ -17,7 +17,9 @@ from tests.integration.test_host_hub import KERNEL, LEAD, MEMBER, orders
 
 pytestmark = pytest.mark.local_cloud
 
-MOUNT = 'while [ "$1" != -- ]; do mkdir -p "$1"; mount -t tmpfs -o "$2" wizard "$1" || exit 9; shift 2; done; shift; exec "$@"'
+MOUNT = (
+    'while [ "$1" ]; do mkdir -p "$1"; mount -t tmpfs -o "$2" wizard "$1" || exit 9; shift 2; done; echo mounted; exec sleep 3600'
+)
 APART = ["unshare", "--user", "--map-root-user", "--mount"]
 
 
@@ -52,7 +54,16 @@ class Small(Box):
     def __init__(self, world: World, home: Path, cache: Path, small: dict[str, str]) -> None:
         super().__init__(world, home, cache)
         places = [word for path, options in small.items() for word in (str(home / path), options)]
-        self.within = [*APART, "sh", "-c", MOUNT, "mount", *places, "--"]
+        self.keeper = subprocess.Popen([*APART, "sh", "-c", MOUNT, "mount", *places], stdout=subprocess.PIPE)
+        assert self.keeper.stdout
+        assert self.keeper.stdout.readline() == b"mounted\n"
+        self.within = ["nsenter", "--user", "--mount", "--preserve-credentials", "--target", str(self.keeper.pid), "--"]
+
+    def end(self) -> None:
+        """Stop the machine and take its disks away."""
+        self.stop()
+        self.keeper.kill()
+        self.keeper.communicate()
 
     def env(self) -> dict[str, str]:
         scratch = self.root / "tmp"
@@ -61,8 +72,11 @@ class Small(Box):
 
     def seen(self, path: str) -> Path:
         """A folder of the machine as its processes see it."""
-        assert self.process
-        return Path(f"/proc/{self.process.pid}/root{self.home / path}")
+        return Path(f"/proc/{self.keeper.pid}/root{self.home / path}")
+
+    def remount(self, path: str, options: str) -> None:
+        """Change how a folder is mounted."""
+        subprocess.run([*self.within, "mount", "-o", f"remount,{options}", str(self.home / path)], check=True)
 
 
 def fill(file: Path) -> None:
@@ -103,7 +117,7 @@ def box(world: World, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         world.wait("ready", 180)
         yield machine
     finally:
-        machine.stop()
+        machine.end()
 
 
 @pytest.fixture
@@ -206,5 +220,29 @@ def test_machine_whose_disk_is_full_lets_people_in_and_boots_again(box: Small, w
         assert visitor.login(world.ticket(LEAD, "lead")).status_code == 302
         visitor.start(LEAD)
         assert visitor.server("GET", "/lab").status_code == 200
+        (state / "junk").unlink()
+        eventually(lambda: (state / "reserve").exists())
+        told = len(world.of("ready"))
+        box.stop()
+        fill(state / "junk")
+        box.start()
+        eventually(lambda: len(world.of("ready")) > told, 120)
+        assert not (state / "reserve").exists()
+        assert visitor.login(world.ticket(LEAD, "lead")).status_code == 302
+        visitor.start(LEAD)
+        ended(visitor)
     finally:
         visitor.close()
+        (state / "junk").unlink()
+    eventually(lambda: (state / "reserve").exists())
+
+
+def test_home_that_cannot_be_written_to_starts_in_rescue_mode(box: Small, browser: Browser) -> None:
+    (box.seen(f"efs/homes/{LEAD}") / "mine.txt").write_text("x")
+    box.remount(f"efs/homes/{LEAD}", "ro")
+    try:
+        browser.start(LEAD)
+        assert "Rescue mode: your home cannot be written to." in browser.server("GET", "/rescue").text
+        assert browser.run(browser.kernel(KERNEL), "print(open('mine.txt').read())").strip() == "x"
+    finally:
+        box.remount(f"efs/homes/{LEAD}", "rw")
