@@ -71,6 +71,7 @@ def become(machine: Machine, release: str) -> int:
     place = releases.bundle(machine, release)
     wheel = next(place.glob("*.whl"))
     words = [sys.executable, "-P", "-m", "aws_research_wizard.host", "boot"]
+    os.chdir(machine.root)
     os.execve(words[0], words, {**os.environ, "AWR_BUNDLE_DIR": str(place), "PYTHONPATH": str(wheel)})  # noqa: S606 (our own)
 
 

@@ -79,7 +79,7 @@ def _conduct(machine: Machine, order: Mapping[str, Any], lock: IO[str]) -> None:
     env = {name: value for name, value in commands.clean_env(extra).items() if not name.startswith("SUPERVISOR_")}
     with (machine.logs / "upgrade.log").open("ab") as log:
         subprocess.run(
-            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, start_new_session=True, check=True,
+            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, start_new_session=True, check=True, cwd="/",
             pass_fds=[lock.fileno()],
         )  # fmt: skip
 

@@ -96,7 +96,7 @@ export AWR_LAB_ID='__LAB_ID__' AWR_STAGE='__STAGE__' AWR_REGION='__REGION__' AWR
 PYTHONPATH=$(echo "$here"/*.whl)
 AWR_BOOT_SECONDS=$("$python" -c "import time; print(round(time.time() - $started, 3))")
 export PYTHONPATH AWR_BOOT_SECONDS
-cd "$here"
+cd "${root:-/}"
 
 if [ -n "$root" ]; then
   exec "$python" -P -m aws_research_wizard.host boot
