@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test check smoke bench package deploy requirements packs locks generate fmt clean
+.PHONY: help setup demo test check smoke faults soak bugs bench package deploy requirements packs locks generate fmt clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -49,11 +49,21 @@ check: setup ## lint, types, arrows, stale files
 	python -m tools.client_models --check
 	python -m tools.command_pages --check
 	python -m tools.fakes_page --check
+	python -m tools.faults --rows
 	cfn-lint --version >/dev/null
 	bash -n chalicelib/labs/boot.sh .ci/run
 
 smoke: setup ## the main job end to end, without a person; writes build/smoke.json
 	python -m tools.smoke
+
+faults: setup ## every single fault and every pair, at every AWS call of every flow (FLOW=, SINGLES=1, SEED=, REPLAY='…')
+	@python -m tools.faults $(if $(SINGLES),--singles) $(if $(FLOW),--flow $(FLOW)) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay '$(REPLAY)')
+
+soak: setup ## random histories of the whole system (SECONDS=600, SEED=, REPLAY=)
+	@python -m tools.soak --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY))
+
+bugs: setup ## plant bugs in a copy of the tree, one at a time: each must be caught (ONLY='words')
+	@python -m tools.bugs $(if $(ONLY),--only '$(ONLY)')
 
 bench: setup ## the figures, each beside a peer in one run; writes build/bench.json
 	python -m bench

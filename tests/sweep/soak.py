@@ -1,7 +1,7 @@
 """Random histories of the whole town: people, schedules, machines and bad luck, in any order, and what must hold at every step.
 
-A history is drawn by Hypothesis from a seed, so a failure is made short and told as the steps that lead to it; the same seed finds
-it again. The town is made once; each history begins in the same moment.
+A history is drawn by Hypothesis from a seed: a failure is told as the steps that lead to it, can be made short, and is found
+again with the same seed. The town is made once; each history begins in the same moment.
 """
 
 from __future__ import annotations

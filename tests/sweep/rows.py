@@ -1,0 +1,92 @@
+"""Which flow of the sweep strikes which entry of the control plane? One row for each; an entry without one fails the suite.
+
+A flow that is born gets a row in tests/fakes/sim/flows.py, the end that it is to come to here, and its entries their rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+STORIES = Path(__file__).resolve().parents[2] / "state_machines"
+LIFE = ("provision", "stop", "start", "scale", "teardown")
+ENDS: Mapping[str, tuple[str, ...]] = {  # the phase in which a flow ends when at most one thing goes wrong
+    "provision": ("READY",),
+    "stop": ("STOPPED",),
+    "start": ("READY",),
+    "scale": ("READY",),
+    "teardown": ("DELETED",),
+}
+MACHINES: Mapping[str, tuple[str, ...]] = {
+    "provision_lab": ("provision",),
+    "stop_lab": ("stop",),
+    "start_lab": ("start",),
+    "scale_lab": ("scale",),
+    "teardown_lab": ("teardown",),
+}
+FUNCTIONS: Mapping[str, tuple[str, ...]] = {
+    # tasks
+    "resolve_environment": ("provision",),
+    "prepare_storage": ("provision",),
+    "launch_machine": ("provision",),
+    "await_machine": LIFE,
+    "open_lab": ("provision", "start", "scale"),
+    "undo_lab": ("provision",),
+    "fail_lab": ("provision",),
+    "stop_machine": ("stop", "scale"),
+    "park_lab": ("stop",),
+    "start_machine": ("start", "scale"),
+    "resize_machine": ("scale",),
+    "remove_machine": ("teardown",),
+    "remove_resources": ("teardown",),
+    "close_lab": ("teardown",),
+    # reactions and the outbox
+    "machine_state_changed": LIFE,
+    "workflow_ended": LIFE,
+    "publish_facts": LIFE,
+    "record_facts": LIFE,
+    # schedules
+    "reconcile_labs": LIFE,
+    "reconcile_account": LIFE,
+}
+NOT_SWEPT: Mapping[str, str] = {  # and why not
+    "bootstrap_admin": "an operator's own call, answered or repeated by that operator; it makes one transaction",
+}
+
+
+def entries() -> Iterator[str]:
+    """Every function that is not an HTTP route: tasks, reactions, schedules, consumers of streams."""
+    import app
+
+    packaged: Any = app.app
+    yield from (one.name for one in (*packaged.pure_lambda_functions, *packaged.event_sources))
+
+
+def machines() -> list[str]:
+    """Every state machine."""
+    return sorted(file.name.removesuffix(".asl.json") for file in STORIES.glob("*.asl.json"))
+
+
+def missing() -> list[str]:
+    """What has no row, in words."""
+    said = [f"state machine {name} has no flow in the sweep" for name in machines() if not MACHINES.get(name)]
+    known = {*FUNCTIONS, *NOT_SWEPT}
+    return said + [f"function {name} has no row in the sweep" for name in sorted(set(entries()) - known)]
+
+
+def stale() -> list[str]:
+    """Rows of what is no more."""
+    from tests.fakes.sim.flows import FLOWS
+
+    said = [f"row {name}: there is no such function" for name in sorted({*FUNCTIONS, *NOT_SWEPT} - set(entries()))]
+    said += [f"row {name}: there is no such state machine" for name in sorted(set(MACHINES) - set(machines()))]
+    for name, flows in {**MACHINES, **FUNCTIONS}.items():
+        said += [f"row {name}: there is no flow {flow}" for flow in flows if flow not in FLOWS]
+    return said + [f"flow {flow} has no end in ENDS" for flow in FLOWS if flow not in ENDS]
+
+
+def unstruck(struck: Mapping[str, set[str]]) -> list[str]:
+    """Rows that promise what the sweep did not do; `struck` is flow → the functions that were struck in it."""
+    rows = ((name, flow) for name, flows in FUNCTIONS.items() for flow in flows if flow in struck)
+    return [f"{name} was never struck in {flow}" for name, flow in rows if name not in struck[flow]]
