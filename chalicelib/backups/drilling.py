@@ -4,7 +4,8 @@
 
 Every chunk is fetched and its SHA-256 compared; every file is written out, read again, and compared with the SHA-256 of the file
 that was backed up. A file too large for the scratch space is compared chunk by chunk, and as a whole unless a part ends in it.
-Keeps true: a missing or altered object fails the drill and is named; a part that breaks off is done again from where it began.
+Keeps true: a missing or altered object fails the drill and is named, and the next backup reads everything anew; a part that breaks
+off is done again from where it began.
 """
 
 from __future__ import annotations
@@ -165,12 +166,23 @@ def _large(lab_id: str, entry: Entry, start: int, is_over: IsOver) -> Done:
 
 
 def _chunk(lab_id: str, digest: Digest) -> bytes:
-    """A chunk's bytes. BackupBroken when it is missing, or not what its name says."""
+    """A chunk's bytes. BackupBroken when it is missing, or not what its name says; what can be done about it is done."""
     key = manifest.chunk_key(lab_id, digest)
     data = s3.read(s3.here(), key).read()
     if hashlib.sha256(data).digest() != digest:
-        raise BackupBroken(f"{key} is not what its name says: its content was altered")
+        raise BackupBroken(f"{key} is not what its name says: its content was altered{_set_aside(lab_id, digest)}")
     return data
+
+
+def _set_aside(lab_id: str, digest: Digest) -> str:
+    """Nobody shall take an altered chunk for a good one: it makes room for the second region's copy, or for the next backup's."""
+    key, here, second = manifest.chunk_key(lab_id, digest), s3.here(), s3.there()
+    s3.copy(here, here, [(key, manifest.damaged_key(lab_id, digest))], lambda: False)
+    s3.delete(here, [key])
+    if second and s3.exists(second, key) and hashlib.sha256(s3.read(second, key).read()).digest() == digest:
+        s3.copy(second, here, [(key, key)], lambda: False)
+        return "; the second region's copy was put in its place"
+    return "; it was set aside"
 
 
 # ---- FinishDrill · FailDrill ---------------------------------------------------------------------------------------------
@@ -213,7 +225,8 @@ def _on_the_shelf(done: Drill, now: datetime) -> tuple[Write, ...]:
     known = store.shelf(done.lab_id)
     if known is None:
         return ()
-    return (store.put_shelf(replace(known.shelf, drilled_at=now), known, Retryable("the lab's backups were changed meanwhile")),)
+    after = replace(known.shelf, drilled_at=now, distrusted=known.shelf.distrusted or done.state is State.FAILED)
+    return (store.put_shelf(after, known, Retryable("the lab's backups were changed meanwhile")),)
 
 
 def _last_work(lab_id: str, now: datetime) -> datetime | None:

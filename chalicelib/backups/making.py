@@ -62,7 +62,9 @@ def begin(lab_id: str, backup_id: str) -> dict[str, Any]:
 
 def _base(lab_id: str) -> Backup | None:
     known = store.shelf(lab_id)
-    base = store.piece(Backup, lab_id, known.shelf.newest) if known and known.shelf.newest else None
+    if known is None or not known.shelf.newest or known.shelf.distrusted:
+        return None
+    base = store.piece(Backup, lab_id, known.shelf.newest)
     return base if base and base.state is State.FINISHED and s3.exists(s3.here(), base.manifest_key) else None
 
 
@@ -173,6 +175,7 @@ def _finished(backup: Backup, now: datetime) -> Backup:
         count=known.shelf.count + 1,
         stored_bytes=known.shelf.stored_bytes + done.new_bytes,
         tries=0,
+        distrusted=known.shelf.distrusted and bool(done.base),
     )
     _keep_record(done, shelf)
     told = fact(

@@ -148,6 +148,11 @@ def chunks_prefix(lab_id: str) -> str:
     return f"{prefix(lab_id)}/chunks/"
 
 
+def damaged_key(lab_id: str, digest: Digest) -> str:
+    """Where an altered chunk is set aside, for whoever wants to know what happened."""
+    return f"{prefix(lab_id)}/damaged/{digest.hex()}"
+
+
 def chunk_key(lab_id: str, digest: Digest) -> str:
     name = digest.hex()
     return f"{chunks_prefix(lab_id)}{name[:2]}/{name}"

@@ -120,6 +120,8 @@ def sweep(lab_id: str, left: list[Backup], now: datetime, is_over: IsOver = lamb
     for place in s3.places():
         strays = [str(one["Key"]) for one in s3.listing(place, manifest.folder(lab_id)) if _is_stray(one, lab_id, known, now)]
         s3.delete(place, strays)
+        aside = [str(one["Key"]) for one in s3.listing(place, manifest.damaged_key(lab_id, b"")) if _is_old(one, now)]
+        s3.delete(place, aside)
         chunks = list(s3.chunks(place, manifest.chunks_prefix(lab_id)))
         gone = [] if is_over() else list(keeping.garbage(chunks, needed, now))
         s3.delete(place, (one.key for one in gone))
@@ -145,3 +147,8 @@ def _is_stray(found: dict[str, object], lab_id: str, known: set[str], now: datet
     name = str(found["Key"]).removeprefix(manifest.folder(lab_id)).partition("/")[0]
     modified = found["LastModified"]
     return name not in known and isinstance(modified, datetime) and now - modified > keeping.GRACE
+
+
+def _is_old(found: dict[str, object], now: datetime) -> bool:
+    modified = found["LastModified"]
+    return isinstance(modified, datetime) and now - modified > keeping.FAILURES_REMEMBERED

@@ -109,6 +109,7 @@ class Shelf:
     pruned_at: datetime | None = None
     swept_at: datetime | None = None
     drilled_at: datetime | None = None
+    distrusted: bool = False  # a drill failed: the next backup stands on none before it
 
     def is_busy(self, now: datetime) -> bool:
         return bool(self.busy) and self.busy_until is not None and now < self.busy_until

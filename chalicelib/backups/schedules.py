@@ -7,7 +7,7 @@ from typing import Any
 
 from chalice.app import Blueprint, Cron, Rate
 
-from chalicelib.backups import tending
+from chalicelib.backups import recovery, tending
 from chalicelib.runtime import clock
 from chalicelib.runtime.entries import schedule
 
@@ -33,3 +33,10 @@ def prune_backups(_event: dict[str, Any]) -> dict[str, int]:
 @schedule(clients=("stepfunctions",))
 def drill_backups(_event: dict[str, Any]) -> dict[str, int]:
     return asdict(tending.drills(clock.now()))
+
+
+@bp.schedule(Cron(45, 3, "*", "*", "?", "*"), name="back_up_tables")
+@schedule(clients=("s3",))
+def back_up_tables(_event: dict[str, Any]) -> dict[str, Any]:
+    """People, labs and backups as lists beside the labs' backups; also whenever an operator asks."""
+    return recovery.back_up(clock.now())

@@ -70,7 +70,7 @@ def start_backup(
         then=then,
         keep_data=keep_data,
         generation=lab.generation,
-        base=known.shelf.newest if known else "",
+        base=known.shelf.newest if known and not known.shelf.distrusted else "",
     )
     told = fact("BackupRequested", backup, None, now, by, by_hand=by_hand, then=then)
     commit(*also, store.put(backup, None), _taken(lab, known, backup, now), told)

@@ -11,7 +11,7 @@ Keeps true: at most one backup or pruning is at work on a lab at once; what is o
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -206,9 +206,13 @@ def _word(kind: type[Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    """What differs from the defaults, as compact JSON."""
+    return json.dumps(plain(value), separators=(",", ":"))
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """What differs from the defaults, as values that JSON knows."""
     said = {one.name: getattr(value, one.name) for one in fields(value) if getattr(value, one.name) != one.default}
-    return json.dumps({name: _plain(one) for name, one in said.items()}, separators=(",", ":"))
+    return {name: _plain(one) for name, one in said.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -220,7 +224,12 @@ def _plain(value: Any) -> Any:
 
 
 def _value(kind: type[V], item: BackupsRow) -> V:
-    hints, said = _hints(cast("Callable[..., Any]", kind)), json.loads(item.said)
+    return of_plain(kind, json.loads(item.said))
+
+
+def of_plain(kind: type[V], said: Mapping[str, Any]) -> V:
+    """What `plain` said; words that this release does not know are left out."""
+    hints = _hints(cast("Callable[..., Any]", kind))
     made: V = kind(**{name: _read(hints[name], value) for name, value in said.items() if name in hints})
     return made
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib.backups import drilling, making, restoring
+from chalicelib.backups import drilling, making, recovery, restoring
 from chalicelib.runtime import clock
 from chalicelib.runtime.entries import task
 
@@ -99,3 +99,10 @@ def finish_drill(event: Event, _context: Any) -> dict[str, Any]:
 @task
 def fail_drill(event: Event, _context: Any) -> None:
     drilling.fail(event["lab_id"], event["drill_id"], clock.now(), making.explain(event["error"]))
+
+
+@bp.lambda_function(name="rebuild_stage")
+@task(clients=("s3", "stepfunctions"), door="operator")
+def rebuild_stage(event: Event, _context: Any) -> dict[str, Any]:
+    """An operator's: one step of beginning again in this region."""
+    return recovery.step(event, clock.now())

@@ -7,12 +7,12 @@ anybody can work out again; if the start is lost, the sweep repeats it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.labs import access, logs, naming, rules, sessions, store, work
+from chalicelib.labs import access, logs, naming, rebuilding, rules, sessions, store, work
 from chalicelib.labs.provisioning import fact, patience
 from chalicelib.labs.rules import WORKFLOWS, Command, Lab, Phase
 from chalicelib.labs.wishes import Found, Wish
@@ -265,6 +265,16 @@ def as_it_is(lab_id: str) -> Lab:
 def last_session(lab_id: str, now: datetime) -> datetime | None:
     """When somebody last worked in it (now, if they still do); None when that is not known."""
     return sessions.last_of(*store.with_machine(lab_id), now)
+
+
+def catalogue(now: datetime) -> Iterator[dict[str, Any]]:
+    """Every lab with its people, as plain values that outlive the tables."""
+    return rebuilding.catalogue(now)
+
+
+def rebuild(value: Mapping[str, Any], now: datetime, by: str, request: str) -> Lab:
+    """A lab of the catalogue, made anew; the lab as it is, when it is here already."""
+    return rebuilding.rebuild(value, now, by, request)
 
 
 def ready_ids() -> Iterator[str]:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.people import rules, store
 from chalicelib.people.rules import Action, Person, Principal, Role, Token
-from chalicelib.runtime.clock import iso
+from chalicelib.runtime.clock import iso, parse_iso
 from chalicelib.runtime.errors import Conflict, Forbidden, LimitReached, NotFound, Unauthenticated
 from chalicelib.runtime.facts import Fact, changed, record
 from chalicelib.runtime.pages import Page
@@ -123,6 +124,58 @@ def bootstrap(email: str, team: str, now: datetime, correlation_id: str) -> tupl
     secret, token, writes = mint(admin, "bootstrap", scopes, timedelta(days=90), now, "operator", correlation_id)
     commit(*writes)
     return secret, token
+
+
+# ---- kept outside of the tables, and taken in from there ---------------------------------------------------------------------
+
+
+def everybody() -> Iterator[dict[str, Any]]:
+    """Every person with their tokens' hashes, as plain values: what `take_in` needs."""
+    cursor: str | None = None
+    while True:
+        page = store.people(cursor, 100)
+        for one in page.items:
+            yield {
+                "email": one.email,
+                "role": str(one.role),
+                "teams": list(one.teams),
+                "added_at": iso(one.added_at),
+                "added_by": one.added_by,
+                "tokens": [_plain(digest, token) for digest, token in sorted(store.tokens_of(one.email).items())],
+            }
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def _plain(digest: str, token: Token) -> dict[str, Any]:
+    moments = {"created_at": iso(token.created_at), "expires_at": iso(token.expires_at)}
+    return {"sha256": digest, "label": token.label, "scopes": list(token.scopes), **moments}
+
+
+def take_in(value: Mapping[str, Any], now: datetime, by: str, correlation_id: str) -> bool:
+    """A person as they were, with the tokens that still count, in one transaction; False when they are known here already."""
+    moment = parse_iso(value["added_at"])
+    who = Person(value["email"], Role(value["role"]), tuple(value["teams"]), moment, value["added_by"])
+    if store.person(who.email) is not None:
+        return False
+    tokens = {one["sha256"]: _token_of(one, who) for one in value["tokens"] if parse_iso(one["expires_at"]) > now}
+    changes = changed({}, _audited(who))
+    for token in tokens.values():
+        changes |= _told(None, token)
+    data = {"role": str(who.role), "teams": list(who.teams), "tokens": len(tokens)}
+    fact = Fact("PersonTakenIn", who.email, data, now, by, correlation_id, changes=changes)
+    puts = [store.put_token(digest, token, who) for digest, token in tokens.items()]
+    try:
+        commit(store.put_person(who, None), *puts, record(fact))
+    except Conflict:
+        return False
+    return True
+
+
+def _token_of(value: Mapping[str, Any], who: Person) -> Token:
+    made, ends = parse_iso(value["created_at"]), parse_iso(value["expires_at"])
+    return Token(value["sha256"][: store.ID_LENGTH], who.email, value["label"], tuple(value["scopes"]), made, ends)
 
 
 def forget() -> None:

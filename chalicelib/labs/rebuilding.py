@@ -1,0 +1,107 @@
+"""How does a lab begin again where nothing of it is left but what was written down elsewhere?
+
+As a lab that is made: with its name, its people and its sizes, and with a new machine and a new, empty file system. Its files
+come back afterwards, from its newest backup. Keeps true: a lab that is there, or that somebody deleted here, is not touched;
+saying it twice makes one lab.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from chalicelib.labs import naming, rules, sessions, store
+from chalicelib.labs.machines import Member
+from chalicelib.labs.provisioning import fact, patience
+from chalicelib.labs.rules import WORKFLOWS, Lab, Phase
+from chalicelib.limits import service as limits
+from chalicelib.runtime import settings, workflows
+from chalicelib.runtime.clock import iso, parse_iso
+from chalicelib.runtime.errors import Conflict, NotFound
+from chalicelib.runtime.store import Write, commit
+
+PAGE = 25
+MOST_WRITES = 50  # of the people, in the lab's own transaction; the others follow
+CARRIED = ("id", "name", "domain", "owner", "team", "users", "instance_type", "shared_storage_gb", "examples", "notebooks")
+
+
+def catalogue(now: datetime) -> Iterator[dict[str, Any]]:
+    """Every lab that is not deleted, as plain values: what `rebuild` needs."""
+    cursor: str | None = None
+    while True:
+        page = store.ids_of_all(cursor, PAGE)
+        for lab_id in page.items:
+            try:
+                yield _plain(lab_id, now)
+            except NotFound:
+                continue
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def _plain(lab_id: str, now: datetime) -> dict[str, Any]:
+    lab, machine, people = store.whole(lab_id)
+    last = sessions.last_of(lab, machine, now)
+    return {
+        **{name: getattr(lab, name) for name in CARRIED},
+        "generation": lab.generation,
+        "phase": str(lab.phase),
+        "candidates": list(lab.candidates),
+        "created_at": iso(lab.created_at),
+        "opened": lab.opened,
+        "last_session": iso(last) if last else "",
+        "people": [{"email": one.email, "role": one.role, "added_at": iso(one.added_at)} for one in people],
+    }
+
+
+def rebuild(value: Mapping[str, Any], now: datetime, by: str, request: str) -> Lab:
+    """The lab, PROVISIONING, or as it is when it is here already. One whose rebuilding failed is begun once more."""
+    known = _known(str(value["id"]))
+    if known is not None and not (known.phase is Phase.FAILED and not known.opened):
+        return known
+    lab = _designed(value, known, now, request)
+    people = [Member(lab.id, one["email"], one["role"], parse_iso(one["added_at"])) for one in value["people"]]
+    if known is not None:
+        store.forget_parts(lab.id)
+    there = Conflict(f"lab {lab.id} was made at the same moment")
+    begun = store.create(lab, there) if known is None else store.change(known, lab, there)
+    told = fact("LabRebuilt", lab, now, by=by, request=request, before=known, after=lab, generation=value["generation"])
+    commit(begun, limits.reserve(lab.team, lab.id, now), *_added(people[:MOST_WRITES], there), told)
+    for one in people[MOST_WRITES:]:
+        commit(*_added([one], there))
+    workflows.start(WORKFLOWS[lab.phase], lab.id, lab.generation, lab.correlation_id)
+    return lab
+
+
+def _known(lab_id: str) -> Lab | None:
+    try:
+        return store.load(lab_id, consistent=True)
+    except NotFound:
+        return None
+
+
+def _designed(value: Mapping[str, Any], known: Lab | None, now: datetime, request: str) -> Lab:
+    generation = max(int(value["generation"]), known.generation if known else 0) + 1
+    carried = {name: value[name] for name in CARRIED}
+    return Lab(
+        **carried
+        | {
+            "generation": generation,
+            "phase": Phase.PROVISIONING,
+            "candidates": tuple(value["candidates"]),
+            "created_at": parse_iso(value["created_at"]),
+            "changed_at": now,
+            "correlation_id": request,
+            "deadline": rules.deadline(Phase.PROVISIONING, now, patience()),
+            "members": len(value["people"]),
+            "release": naming.release_of(settings.current().bundle_key),
+            "last_session": parse_iso(value["last_session"]) if value["last_session"] else None,
+        }
+    )
+
+
+def _added(people: list[Member], refused: Conflict) -> list[Write]:
+    return [store.add_member(replace(one), refused) for one in people]
