@@ -118,4 +118,5 @@ def test_people_work_on_through_a_deployment_an_upgrade_and_one_that_fails(here:
     found = here.wizard("jupyter", "status", lab_id)
     assert (found["phase"], found["release"]) == ("READY", release_of(newer))
     assert person.run(kernel, "print(x + 1)").text.strip() == "42"
+    person.http.close()
     assert {"LabUpgraded", "LabUpgradeFailed"} <= {one["name"] for one in here.wizard("jupyter", "events", lab_id)}
