@@ -4,8 +4,8 @@
 
 Every chunk is fetched and its SHA-256 compared; every file is written out, read again, and compared with the SHA-256 of the file
 that was backed up. A file too large for the scratch space is compared chunk by chunk, and as a whole unless a part ends in it.
-Keeps true: a missing or altered object fails the drill and is named, and the next backup reads everything anew; a part that breaks
-off is done again from where it began.
+Keeps true: a missing or altered object fails the drill and is named, and the next backup reads everything anew; a part that
+breaks off is done again from where it began.
 """
 
 from __future__ import annotations

@@ -34,10 +34,35 @@ def test_an_altered_chunk_fails_it_and_names_the_file(vault: Vault, capsys: pyte
     drill = vault.drilled()
     assert drill.state is State.FAILED
     assert drill.failed[0].path in FILES
-    assert drill.failed[0].why == f"{key} is not what its name says: its content was altered"
+    assert drill.failed[0].why == f"{key} is not what its name says: its content was altered; it was set aside"
     assert vault.facts("BackupDrillFailed") == ["BackupDrillFailed"]
     assert vault.stage.stories.of(vault.lab_id).status == "FAILED"
     assert '"BackupDrillsFailed":[1.0]' in capsys.readouterr().out
+
+
+def test_the_next_backup_reads_everything_anew_and_makes_it_good(vault: Vault) -> None:
+    vault.backup(FILES)
+    key = sorted(vault.chunk_keys())[0]
+    s3().put_object(Bucket=BUCKET, Key=key, Body=b"altered!")
+    vault.drilled()
+    assert key not in vault.chunk_keys()
+    assert len(vault.keys(f"labs/{vault.lab_id}/damaged/")) == 1
+    vault.asked()
+    assert vault.orders()[0]["order"]["base"] is None
+    vault.work()
+    assert vault.drilled().state is State.PASSED
+    vault.asked()
+    assert vault.orders()[0]["order"]["base"] is not None
+
+
+def test_the_second_regions_copy_takes_the_place_of_what_was_altered(second: Vault) -> None:
+    second.backup(FILES)
+    key = sorted(second.chunk_keys())[0]
+    s3().put_object(Bucket=BUCKET, Key=key, Body=b"altered!")
+    drill = second.drilled()
+    assert drill.state is State.FAILED
+    assert drill.failed[0].why.endswith("the second region's copy was put in its place")
+    assert second.drilled().state is State.PASSED
 
 
 def test_a_missing_chunk_fails_it_and_names_the_file(vault: Vault) -> None:
