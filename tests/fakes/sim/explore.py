@@ -67,6 +67,8 @@ class Explorer:
         self.known: dict[tuple[int, int], int | None] = {}
         self.path: list[str] = []
         self.rests: dict[int, bool] = {}
+        self.under_way: dict[tuple[int, int], int] = {}  # states being followed: how many on their way were at rest
+        self.resting = 0
         self.pasts: set[tuple[int, int, int]] = set()
 
     def run(self) -> Result:
@@ -99,12 +101,13 @@ class Explorer:
         key = (digest, left)
         if key in self.known:
             found = self.known[key]
-            if found is None and not at_rest:
+            if found is None and not at_rest and self.under_way.get(key) == self.resting:
                 self._wrong("it goes round in a circle and never comes to rest")
             elif left and "stale" in self.kinds:
                 self._other_past(state, digest, left)
             return found or 0
         self.known[key] = None
+        self.under_way[key] = self.resting
         self.pasts.add((digest, town.cloud.past(), left))
         for wrong in self.check(town, at_rest):
             self._wrong(wrong)
@@ -114,7 +117,9 @@ class Explorer:
         if len(self.path) > DEEP:
             self._wrong("it does not come to rest")
         elif left or not at_rest:
+            self.resting += at_rest
             count += self._onward(state, left)
+            self.resting -= at_rest
         self.known[key] = count
         return count
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from tests.fakes.sim import work  # noqa: F401 - what machines can do
+from tests.fakes.sim import (
+    bus,
+    work,  # noqa: F401 - what machines can do
+)
+from tests.fakes.sim.bus import Delivery
 from tests.fakes.sim.town import Town
 
 
@@ -52,6 +56,22 @@ def bring_back(town: Town, lab_id: str) -> object:
     return town.ask("POST", f"/labs/{lab_id}/restores", {"backup_id": newest(town, lab_id), "paths": []})
 
 
+def outdated(town: Town) -> str:
+    """A lab whose machine says that it runs the release before."""
+    lab_id = ready(town)
+    for key, one in town.machines.shelf.items():
+        town.machines.shelf.put(key, {**one, "release": "0"})
+    town.quiet()
+    town.tick()
+    assert town.lab(lab_id)["release"] == "0", town.lab(lab_id)
+    return lab_id
+
+
+def fired(function: str) -> Callable[[Town, str], object]:
+    """A timer goes off, or an operator calls."""
+    return lambda town, _lab: bus.queue(town.cloud, Delivery(function, town._timer(function)))
+
+
 ROWS = (
     Flow("provision", nothing, lambda town, _: town.ask("POST", "/labs", {"domain": "genomics", "users": 2})),
     Flow("stop", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/stop")),
@@ -60,6 +80,11 @@ ROWS = (
     Flow("backup", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/backups", {})),
     Flow("restore", backed_up, bring_back),
     Flow("drill", backed_up, lambda town, lab: town.ask("POST", f"/labs/{lab}/drills")),
+    Flow("upgrade", outdated, lambda town, lab: town.ask("POST", f"/labs/{lab}/upgrade")),
+    Flow("prune", backed_up, fired("prune_backups")),
+    Flow("weekly", backed_up, fired("drill_backups")),
+    Flow("audit", ready, fired("check_audit")),
+    Flow("migrate", ready, fired("migrate_tables")),
     Flow("teardown", ready, lambda town, lab: town.ask("DELETE", f"/labs/{lab}?data=delete")),
 )
 FLOWS: Mapping[str, Flow] = {flow.name: flow for flow in ROWS}

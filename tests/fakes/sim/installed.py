@@ -48,6 +48,7 @@ def installed(cloud: Cloud, **settings_: str) -> Iterator[None]:
     from pynamodb.connection import Connection
     from pynamodb.connection import base as pynamodb_base
 
+    from chalicelib.backups import drilling
     from chalicelib.labs import sts
     from chalicelib.runtime import aws, clock, facts, log, metrics, settings, store
 
@@ -59,6 +60,7 @@ def installed(cloud: Cloud, **settings_: str) -> Iterator[None]:
         put(patch.object(aws, "client", cloud.client))
         put(patch.object(store, "connection", lambda: connection))
         put(patch.object(store, "time", SimpleNamespace(sleep=lambda _seconds: None)))
+        put(patch.object(drilling, "time", SimpleNamespace(perf_counter=lambda: 0.0)))
         put(patch.object(clock, "now", lambda: cloud.now))
         put(patch.object(facts, "_sequence", Numbered(cloud)))
         put(patch.object(sts, "_sent", lambda headers: _signed(cloud, headers)))

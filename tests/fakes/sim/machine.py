@@ -126,6 +126,7 @@ class Machines:
 
     def _beat(self, one: Json) -> None:
         body = {"boot_id": f"boot-{one['id']}-{one['boots']}", "uptime_s": 60, "servers": [], "storage_used_bytes": 6144}
+        body |= {"release": one["release"]} if one.get("release") else {}
         answer = self.town.say(one["token"], "heartbeat", body)
         ordered = {piece["id"]: piece for piece in answer.json.get("work", [])} if answer.status == 200 else {}
         self._took(one, answer, {"beat": False, "work": ordered}, refused={"beat": False})
@@ -134,6 +135,7 @@ class Machines:
         """Do a piece of work (once), then report it until it is heard."""
         if "done" not in piece:
             state, report, cause = WORKERS[piece["kind"]](self.cloud, one["lab"], piece["order"])
+            one = {**one, "release": report["release"]} if "release" in report else one
             piece = {**piece, "done": json.dumps({"state": state, "report": report, "cause": cause})}
             one = {**one, "work": {**one["work"], work_id: piece}}
             self._keep(one)

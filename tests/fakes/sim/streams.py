@@ -14,7 +14,7 @@ from tests.fakes.sim.cloud import Json
 from tests.fakes.sim.dynamodb import RESOURCES
 
 Records = tuple[Json, ...]
-MENDING = ("reconcile_labs", "reconcile_account")
+MENDING = ("reconcile_labs", "reconcile_account", "nightly_backups")
 
 
 @lru_cache(maxsize=8)
@@ -43,7 +43,7 @@ def left_of(records: Records, answer: Any) -> Records:
 
 def due(before: datetime, now: datetime) -> list[str]:
     """The timers that fire between two moments. What mends labs and the account may run at any time, so it always does: then no
-    world is bound to a minute. What looks after other things (the log's check, nightly backups) goes by the clock."""
+    world is bound to a minute. What looks after other things (the log's check, pruning, drills) goes by the clock."""
     import app
 
     timers = [one for one in app.app.event_sources if hasattr(one, "schedule_expression")]

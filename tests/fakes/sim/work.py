@@ -34,9 +34,13 @@ def backup(cloud: Cloud, lab_id: str, order: Json) -> Done:
     for data in FILES.values():
         name = digest(data)
         unstruck(cloud, "put_object", Bucket=bucket, Key=f"{prefix}/chunks/{name[:2]}/{name}", Body=data)
-    lines: list[Json] = [{"format": 1, "backup_id": order["backup_id"], "lab_id": lab_id, "base": order.get("base"), "started_at": when}]
+    lines: list[Json] = [
+        {"format": 1, "backup_id": order["backup_id"], "lab_id": lab_id, "base": order.get("base"), "started_at": when}
+    ]
     for path, data in sorted(FILES.items()):
-        lines.append({"p": path, "t": "f", "m": 420, "mt": 10**18, "s": len(data), "h": digest(data), "c": [digest(data)], "id": [1, 2]})
+        lines.append(
+            {"p": path, "t": "f", "m": 420, "mt": 10**18, "s": len(data), "h": digest(data), "c": [digest(data)], "id": [1, 2]}
+        )
     size = sum(map(len, FILES.values()))
     lines.append({"files": len(FILES), "dirs": 0, "bytes": size, "finished_at": when, "skipped": []})
     body = gzip.compress(b"".join(json.dumps(line).encode() + b"\n" for line in lines), mtime=0)
