@@ -156,8 +156,8 @@ class EC2(Service):
 
     def _modify_instance_attribute(
         self,
-        InstanceId: str,
-        InstanceType: Json | None = None,
+        InstanceId: str,  # noqa: N803
+        InstanceType: Json | None = None,  # noqa: N803
         UserData: Json | None = None,  # noqa: N803
     ) -> Json:
         one = self._machine(InstanceId)

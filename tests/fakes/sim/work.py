@@ -1,4 +1,4 @@
-"""How does a played machine do what it is ordered to? It writes and reads a backup as format 1 says, and takes a new release as asked.
+"""How does a played machine do as it is ordered? It writes and reads a backup as format 1 says, and takes a release as asked.
 
 Its files are two, and always the same. Its own calls to S3 are not struck: they are the machine's, and it repeats them.
 """
