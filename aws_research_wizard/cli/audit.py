@@ -124,7 +124,7 @@ def export(file: Path | None, output: Format) -> None:
 
 def _lines(found: evidence.Evidence) -> Iterator[str]:
     head = {"format": 1, "chain": found.chain, "head": found.head, "exported_at": screen.today().isoformat()}
-    for value in (head, *found.entries, *({"anchor": one} for one in found.anchors)):
+    for value in (head, *found.entries, *({"anchor": one} for one in found.anchors if "at" in one)):
         yield json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

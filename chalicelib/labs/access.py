@@ -66,14 +66,15 @@ def visible(who: Principal, cursor: str | None, limit: int) -> Page[Lab]:
 # ---- login ---------------------------------------------------------------------------------------------------------------
 
 
-def login(who: Principal, lab_id: str, now: datetime) -> Login:
-    """A ticket for this person, signed with the lab's own key."""
+def login(who: Principal, lab_id: str, now: datetime, request: str) -> Login:
+    """A ticket for this person, signed with the lab's own key; that they were let in is on record."""
     import jwt
 
     found = find(who, lab_id, Action.OPEN_LAB)
     lab = found.lab
     if lab.phase is not Phase.READY:
         raise Conflict(f"lab {lab.id} is {lab.phase}", advice(lab.phase))
+    commit(fact("LabLinkGiven", lab, now, by=who.email, request=request))
     expires = now + TICKET
     claims = {
         "sub": who.email,

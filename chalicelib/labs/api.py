@@ -175,7 +175,7 @@ def list_logs(call: People) -> LineList:
     errors=(NotFound, Forbidden, Conflict),
 )
 def login(call: People) -> LoginView:
-    return LoginView.of(access.login(call.principal, call.path["lab_id"], call.now))
+    return LoginView.of(access.login(call.principal, call.path["lab_id"], call.now, call.correlation_id))
 
 
 @door.get(
