@@ -125,7 +125,7 @@ def test_every_function_gets_the_stacks_parameters_and_only_one_the_apis_address
     for name, one in functions(template).items():
         own = one["Properties"]["Environment"]["Variables"]
         assert not set(own) & set(shared), name
-        assert set(own) == ({"API_URL"} if name == "LaunchMachine" else set())
+        assert set(own) == ({"API_URL"} if name in ("LaunchMachine", "StartMachine") else set())
 
 
 def test_config_json_knows_every_variable_that_the_stack_gives(template: dict[str, Any]) -> None:
