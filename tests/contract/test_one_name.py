@@ -48,13 +48,16 @@ def test_every_token_of_a_story_is_a_function(template: dict[str, Any]) -> None:
         assert set(steps_of(story)) <= set(functions(template)), name
 
 
+OPERATORS = {"RebuildStage"}  # asked for by a person who looks after the stage, a step at a time
+
+
 def test_every_task_function_is_used_by_a_story(built: Path) -> None:
     tasks = {
         camel(name)
         for name, handler in handlers(built / "template.json").items()
         if handler.startswith(("chalicelib.labs.tasks.", "chalicelib.backups.tasks."))
     }
-    assert tasks == {step for story in STORIES.values() for step in steps_of(story)}
+    assert tasks - OPERATORS == {step for story in STORIES.values() for step in steps_of(story)}
 
 
 def test_a_story_gets_exactly_the_functions_it_names(template: dict[str, Any]) -> None:
