@@ -49,7 +49,7 @@ def backed_up(town: Town) -> str:
 def newest(town: Town, lab_id: str) -> str:
     """The lab's newest backup."""
     keys = [sk for (pk, sk), _ in town.cloud.shelf("table.labs").items() if pk == f"LAB#{lab_id}" and sk.startswith("BACKUP#")]
-    return max(keys).removeprefix("BACKUP#")
+    return str(max(keys)).removeprefix("BACKUP#")
 
 
 def bring_back(town: Town, lab_id: str) -> object:
