@@ -62,7 +62,7 @@ def _swept(names: list[str], faults: int, seed: int, workers: int) -> int:
     for one in done:
         for violation in one.result.violations:
             console.print(f"[red]{violation.what}[/red]\n  make faults REPLAY='{violation.path}'", soft_wrap=True)
-    unstruck = rows.unstruck({one.name: set(one.struck) for one in done})
+    unstruck = rows.unstruck({one.name: set(one.struck) for one in done}) if faults > 1 else []
     for said in unstruck:
         console.print(f"[red]{said}[/red]")
     console.print(f"written to {REPORT.relative_to(REPORT.parents[1])}")

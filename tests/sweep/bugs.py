@@ -13,16 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Queue
-from typing import TypeVar
 
 import yaml
 
-T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 LIST = ROOT / "tests/planted/bugs.yaml"
 PAGE = ROOT / "docs/reference/planted-bugs.md"
@@ -32,7 +30,7 @@ COPIED = (
     ".chalice/reasons.json", "aws_research_wizard", "chalicelib", "domain_packs", "requirements", "state_machines", "tests",
     "tools", "README.md",
 )  # fmt: skip
-PATIENCE = 1500  # seconds for one hunt
+PATIENCE = 900  # seconds for one look
 
 
 @dataclass(frozen=True)
@@ -98,8 +96,7 @@ def _caught(bug: Bug, tree: Path) -> Iterator[tuple[str, str]]:
     for where in bug.hunt:
         told = looked(where, tree)
         if told:
-            kind, _, rest = where.partition(":")
-            yield _named(kind, rest), told
+            yield _named(*where.split(":", 1)), told
 
 
 def looked(where: str, tree: Path) -> str:
@@ -108,9 +105,12 @@ def looked(where: str, tree: Path) -> str:
     quick = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
     words = [*quick, *_pytest_words(rest)] if kind == "test" else _probe(kind, rest)
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"{tree}:{tree}/vendor"}
-    told = subprocess.run(
-        [sys.executable, *words], cwd=tree, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    try:
+        told = subprocess.run(
+            [sys.executable, *words], cwd=tree, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return ""
     return _said(told.stdout, told.stderr) if told.returncode else ""
 
 
@@ -141,25 +141,32 @@ class Unsound(Exception):  # noqa: N818 - what the tree is
 
 
 def hunt_all(wanted: Sequence[Bug], workers: int) -> Iterator[Hunted]:
-    """All of them, each worker with a copy of its own. Unsound when a hunt finds something where nothing was planted."""
+    """All of them, each worker with a copy of its own. Unsound when what caught one also fails where nothing was planted."""
     with tempfile.TemporaryDirectory(prefix="planted-") as scratch:
         trees: Queue[Path] = Queue()
         for number in range(workers):
             trees.put(copy_to(Path(scratch) / str(number)))
+        sound: dict[str, str] = {}
 
-        def within(act: Callable[[Path], T]) -> T:
+        def one(bug: Bug) -> Hunted:
             tree = trees.get()
             try:
-                return act(tree)
+                done = hunt(bug, tree)
+                if done.caught_by and done.caught_by not in sound:
+                    sound[done.caught_by] = looked(_place(bug, done.caught_by), tree)
+                return done
             finally:
                 trees.put(tree)
 
         with ThreadPoolExecutor(workers) as pool:
-            places = list(dict.fromkeys(where for bug in wanted for where in bug.hunt))
-            for where, told in zip(places, pool.map(lambda where: within(lambda tree: looked(where, tree)), places), strict=True):
-                if told:
-                    raise Unsound(f"{where}: {told}")
-            yield from pool.map(lambda bug: within(lambda tree: hunt(bug, tree)), wanted)
+            for done in pool.map(one, wanted):
+                if sound.get(done.caught_by):
+                    raise Unsound(f"{done.caught_by}, although nothing is planted: {sound[done.caught_by]}")
+                yield done
+
+
+def _place(bug: Bug, caught_by: str) -> str:
+    return next(where for where in bug.hunt if _named(*where.split(":", 1)) == caught_by)
 
 
 # ---- the page ------------------------------------------------------------------------------------------------------------
@@ -189,12 +196,17 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;")
 
 
+def known() -> dict[str, Hunted]:
+    """What earlier runs found."""
+    return {one["bug"]: Hunted(**one) for one in json.loads(REPORT.read_text())} if REPORT.exists() else {}
+
+
 def remember(done: Iterable[Hunted], *, whole: bool) -> list[Hunted]:
     """Keep the results; those of a part of the list replace the same bugs' earlier ones."""
     fresh = {one.bug: one for one in done}
-    known = {} if whole or not REPORT.exists() else {one["bug"]: Hunted(**one) for one in json.loads(REPORT.read_text())}
+    earlier = {} if whole else known()
     order = [bug.bug for bug in bugs()]
-    rows = sorted(({**known, **fresh}).values(), key=lambda one: order.index(one.bug) if one.bug in order else -1)
+    rows = sorted(({**earlier, **fresh}).values(), key=lambda one: order.index(one.bug) if one.bug in order else -1)
     rows = [one for one in rows if one.bug in order]
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps([asdict(one) for one in rows], indent=1))

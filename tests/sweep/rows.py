@@ -11,12 +11,15 @@ from typing import Any
 
 STORIES = Path(__file__).resolve().parents[2] / "state_machines"
 LIFE = ("provision", "stop", "start", "scale", "teardown")
+WORK = ("backup", "restore", "drill", "upgrade")
+UPKEEP = ("prune", "weekly", "audit", "migrate")
 ENDS: Mapping[str, tuple[str, ...]] = {  # the phase in which a flow ends when at most one thing goes wrong
     "provision": ("READY",),
     "stop": ("STOPPED",),
     "start": ("READY",),
     "scale": ("READY",),
     "teardown": ("DELETED",),
+    **dict.fromkeys((*WORK, *UPKEEP), ("READY",)),
 }
 MACHINES: Mapping[str, tuple[str, ...]] = {
     "provision_lab": ("provision",),
@@ -24,6 +27,10 @@ MACHINES: Mapping[str, tuple[str, ...]] = {
     "start_lab": ("start",),
     "scale_lab": ("scale",),
     "teardown_lab": ("teardown",),
+    "backup_lab": ("backup",),
+    "restore_lab": ("restore",),
+    "drill_backup": ("drill", "weekly"),
+    "upgrade_lab": ("upgrade",),
 }
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     # tasks
@@ -41,14 +48,36 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "remove_machine": ("teardown",),
     "remove_resources": ("teardown",),
     "close_lab": ("teardown",),
+    "assign_work": ("backup", "restore", "upgrade"),
+    "begin_backup": ("backup",),
+    "check_backup": ("backup",),
+    "copy_backup": ("backup",),
+    "finish_backup": ("backup",),
+    "fail_backup": ("backup",),
+    "begin_restore": ("restore",),
+    "bring_over": ("restore",),
+    "finish_restore": ("restore",),
+    "fail_restore": ("restore",),
+    "drill_part": ("drill",),
+    "finish_drill": ("drill",),
+    "fail_drill": ("drill",),
+    "renew_rights": ("upgrade",),
+    "finish_upgrade": ("upgrade",),
+    "fail_upgrade": ("upgrade",),
+    "migrate_tables": ("migrate",),
     # reactions and the outbox
     "machine_state_changed": LIFE,
-    "workflow_ended": LIFE,
-    "publish_facts": LIFE,
-    "record_facts": LIFE,
+    "workflow_ended": ("provision",),
+    "backup_broke_off": ("backup",),
+    "publish_facts": (*LIFE, *WORK),
+    "record_facts": (*LIFE, *WORK),
     # schedules
-    "reconcile_labs": LIFE,
-    "reconcile_account": LIFE,
+    "reconcile_labs": (*LIFE, *WORK),
+    "reconcile_account": (*LIFE, *WORK),
+    "nightly_backups": (*LIFE, *WORK),
+    "prune_backups": ("prune",),
+    "drill_backups": ("weekly",),
+    "check_audit": ("audit",),
 }
 NOT_SWEPT: Mapping[str, str] = {  # and why not
     "bootstrap_admin": "an operator's own call, answered or repeated by that operator; it makes one transaction",
