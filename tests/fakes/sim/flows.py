@@ -84,6 +84,7 @@ ROWS = (
     Flow("prune", backed_up, fired("prune_backups")),
     Flow("weekly", backed_up, fired("drill_backups")),
     Flow("audit", ready, fired("check_audit")),
+    Flow("tables", ready, fired("back_up_tables")),
     Flow("migrate", ready, fired("migrate_tables")),
     Flow("teardown", ready, lambda town, lab: town.ask("DELETE", f"/labs/{lab}?data=delete")),
 )
