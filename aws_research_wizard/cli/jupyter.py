@@ -24,7 +24,7 @@ command(
     "jupyter scale genomics-k3x9 --users 20",
     "jupyter scale genomics-k3x9 --instance-type r6i.8xlarge --shared-storage 2TB",
 )(changing.scale)
-command(app, "upgrade", "jupyter upgrade genomics-k3x9")(upgrading.upgrade)
+command(app, "upgrade", "jupyter upgrade genomics-k3x9 --backup")(upgrading.upgrade)
 command(app, "delete", "jupyter delete genomics-k3x9 --keep-data")(changing.delete)
 command(app, "backup", "jupyter backup genomics-k3x9", "jupyter backup genomics-k3x9 --then stop")(backups.backup)
 command(

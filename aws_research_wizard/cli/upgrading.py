@@ -18,15 +18,20 @@ DOING = "Trying the new release in private, then switching"
 
 
 @labs.lab
+@click.option("--backup", is_flag=True, help="Make a backup first; without a good one nothing is upgraded.")
 @no_wait
-def upgrade(lab: str, no_wait: bool, output: Format) -> None:
+def upgrade(lab: str, backup: bool, no_wait: bool, output: Format) -> None:
     """Bring a lab to the newest release while people work.
 
     Servers and kernels go on; the machine goes back by itself when the new release does not serve. A stopped lab gets it with its
     next start.
     """
+    if backup and no_wait:
+        raise click.UsageError("--backup is waited for: leave --no-wait out", click.get_current_context())
     with connect() as calls:
         found = labs.find(calls, lab)
+        if backup:
+            _backed_up(calls, found, output)
         asked = labs.ask(lambda: calls.upgrade_lab(found["id"]), f"upgrade {found['id']}")
         if not asked["upgrading"] or no_wait:
             emit(output, asked, lambda: _at_once(asked))
@@ -35,6 +40,13 @@ def upgrade(lab: str, no_wait: bool, output: Format) -> None:
         if done["newer_release"]:
             raise _failed(done)
         emit(output, done, lambda: f"{_tick()} Lab {done['id']} runs release {done['release']}; nobody was interrupted")
+
+
+def _backed_up(calls: "Calls", lab: "LabView", output: Format) -> None:
+    from aws_research_wizard.cli import backups
+
+    made = labs.ask(lambda: calls.backup_lab(lab["id"], {"then": None}), f"back {lab['id']} up")
+    backups.finished(calls, made, output)
 
 
 def _followed(calls: "Calls", lab: "LabView", output: Format) -> "LabView":

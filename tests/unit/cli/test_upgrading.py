@@ -3,6 +3,7 @@
 import pytest
 
 from aws_research_wizard.cli import upgrading
+from aws_research_wizard.client.errors import WizardError
 from aws_research_wizard.client.mock import MockCloud
 from tests.unit.cli.conftest import Arw
 
@@ -49,6 +50,25 @@ def test_a_stopped_lab_gets_it_with_its_next_start(arw: Arw, cloud: MockCloud, l
     ended = arw(f"jupyter upgrade {lab}")
     assert ended.code == 0
     assert "comes with its next start" in ended.out
+
+
+def test_a_backup_comes_first_when_it_is_wanted(arw: Arw, cloud: MockCloud, lab: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before: list[str] = []
+    monkeypatch.setattr(upgrading, "_backed_up", lambda _calls, found, _output: before.append(found["release"]))
+    cloud.release(NEW)
+    assert arw(f"jupyter upgrade {lab} --backup").code == 0
+    assert before == ["0a1b2c3d4e5f"]
+    assert arw(f"jupyter upgrade {lab} --backup --no-wait").code == 2
+
+
+def test_without_a_good_backup_nothing_is_upgraded(arw: Arw, cloud: MockCloud, lab: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise WizardError("backup b-1 failed: the disk is full")
+
+    monkeypatch.setattr(upgrading, "_backed_up", fails)
+    cloud.release(NEW)
+    assert arw(f"jupyter upgrade {lab} --backup").code == 1
+    assert cloud.labs[lab]["newer_release"] == NEW
 
 
 def test_no_wait_says_where_to_look(arw: Arw, cloud: MockCloud, lab: str) -> None:
