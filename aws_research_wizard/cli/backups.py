@@ -169,7 +169,7 @@ def drills(lab: str, now: bool, no_wait: bool, output: Format) -> None:
         for one in made["failed"]:
             screen.tell(f"  {screen.paint('|', 'dim')} {one['path']}: {one['why']}")
         count = made["failed_count"]
-        said = f"{count} file{'s' * (count != 1)} of {made['backup_id']} would not come back" if count else made["cause"]
+        said = f"{_many(count)} of {made['backup_id']} would not come back" if count else made["cause"]
         raise _failure(f"drill {made['id']} failed: {said}", f"make a new backup: {PROGRAM} jupyter backup {lab_id}")
     emit(output, made, lambda: _underway("drill", made) if no_wait else _passed(made))
 
@@ -234,7 +234,7 @@ def _underway(word: str, made: Any) -> str:
 
 def _made(one: "BackupView") -> str:
     new = screen.size(one["new_bytes"])
-    lines = [f"{_tick()} Backup {one['id']}: {one['files']} files, {screen.size(one['bytes'])}, {new} of it new"]
+    lines = [f"{_tick()} Backup {one['id']}: {_many(one['files'])}, {screen.size(one['bytes'])}, {new} of it new"]
     lines += [f"  {screen.paint('!', 'yellow')} {skip['path']}: {skip['why']}" for skip in one["skipped"][:5]]
     if one["copied_at"]:
         lines.append("  It is in the second region, too")
@@ -308,7 +308,7 @@ def _stock(stock: "list[StockView]") -> str:
 
 
 def _restored(one: "RestoreView") -> str:
-    lines = [f"{_tick()} {one['files']} files, {screen.size(one['bytes'])}, as they were at {one['label']} UTC"]
+    lines = [f"{_tick()} {_many(one['files'])}, {screen.size(one['bytes'])}, as of {one['label']} UTC"]
     lines += [f"  {put['path']} → {put['to']}" for put in one["restored"][:20]]
     lines += [f"  {screen.paint('!', 'yellow')} {skip['path']}: {skip['why']}" for skip in one["failed"][:20]]
     more = one["failed_count"] - len(one["failed"][:20])
@@ -334,9 +334,13 @@ def _drills(lab_id: str, every: "list[DrillView]") -> str:
 
 def _passed(one: "DrillView") -> str:
     took, lost = screen.span(one["rto_seconds"]), screen.span(one["rpo_seconds"])
-    whole = f"{one['files']} files, {screen.size(one['bytes'])}"
+    whole = f"{_many(one['files'])}, {screen.size(one['bytes'])}"
     said = f"{_tick()} Backup {one['backup_id']} would come back whole: {whole}, read back in {took}"
     return f"{said}\n  Work of {lost} would be lost" if one["rpo_seconds"] else f"{said}; no work would be lost"
+
+
+def _many(files: int) -> str:
+    return f"{files} file{'s' * (files != 1)}"
 
 
 def _tick() -> str:

@@ -98,9 +98,8 @@ def _after_backup(
     if no_wait:
         asked: Any = {"then": then, "data": data}
         made = labs.ask(lambda: calls.backup_lab(lab["id"], asked), f"back {lab['id']} up")
-        emit(
-            output, made, lambda: f"Lab {lab['id']} is backed up; then it will {then}. Look: {PROGRAM} jupyter events {lab['id']}"
-        )
+        told = f"Lab {lab['id']} is being backed up; then comes the {then}. Look: {PROGRAM} jupyter events {lab['id']}"
+        emit(output, made, told)
         return
     backups.before(calls, lab, then, output, data)
     _end(calls, calls.lab(lab["id"]), wanted, no_wait, output, words)

@@ -21,10 +21,12 @@ from urllib.parse import unquote
 
 import httpx
 
-from aws_research_wizard.client.mock_labs import EMAIL, FROM, PACKS, Json, MockLabs, RefusedError, gigabytes, iso
+from aws_research_wizard.client.mock_audit import MockAudit
+from aws_research_wizard.client.mock_backups import MockBackups
+from aws_research_wizard.client.mock_labs import EMAIL, FROM, PACKS, Json, RefusedError, gigabytes, iso
 
 
-class MockCloud(MockLabs):
+class MockCloud(MockBackups):
     """A control plane in memory."""
 
     def __init__(self, email: str = EMAIL, limit: int = 10) -> None:
@@ -36,6 +38,7 @@ class MockCloud(MockLabs):
         self.looks, self.dry_run = 0, True
         self.asked: list[httpx.Request] = []
         self.trouble: list[int | Exception] = []
+        self.audit = MockAudit()
         self._answered: dict[str, tuple[int, Any]] = {}
         self.transport = httpx.MockTransport(self._answer)
 
@@ -197,7 +200,10 @@ class MockCloud(MockLabs):
 
     def _put_person(self, wish: Json) -> tuple[int, Any]:
         person = {"teams": ["default"], "role": "member"} | wish | {"added_at": iso(self.now), "added_by": self.email}
+        known = self.people.get(wish["email"], {})
         self.people[wish["email"]] = person
+        changes = {name: [known.get(name), person[name]] for name in ("role", "teams") if known.get(name) != person[name]}
+        self.audit.tell("PersonChanged" if known else "PersonAdded", wish["email"], iso(self.now), self.email, changes)
         return 200, person
 
     def _tokens(self, _: Json) -> tuple[int, Any]:
@@ -238,6 +244,9 @@ ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", f"/packs/{ID}", MockCloud._pack),
     ("GET", "/account", MockCloud._account),
     ("POST", "/account/reconcile", MockCloud._look),
+    ("GET", "/audit", lambda cloud, asked: (200, cloud.audit.page(asked))),
+    ("GET", "/audit/head", lambda cloud, _: (200, cloud.audit.head())),
+    ("GET", "/audit/anchors", lambda cloud, _: (200, {"bucket": "mock", "items": cloud.audit.anchors, "next": None})),
     ("GET", "/people", MockCloud._people),
     ("PUT", "/people", MockCloud._put_person),
     ("GET", "/labs", MockCloud._list),
@@ -252,6 +261,17 @@ ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("PUT", f"/labs/{ID}/users/{ID}", MockCloud._put_user),
     ("DELETE", f"/labs/{ID}/users/{ID}", MockCloud._drop_user),
     ("POST", f"/labs/{ID}/(stop|start|scale)", MockCloud._command),
+    ("GET", "/backups", MockCloud.stock),
+    ("GET", f"/labs/{ID}/backups", MockCloud.list_backups),
+    ("POST", f"/labs/{ID}/backups", MockCloud.back_up),
+    ("GET", f"/labs/{ID}/backups/{ID}", MockCloud.read_backup),
+    ("DELETE", f"/labs/{ID}/backups/{ID}", MockCloud.drop_backup),
+    ("GET", f"/labs/{ID}/backups/{ID}/files", MockCloud.list_files),
+    ("POST", f"/labs/{ID}/restores", MockCloud.restore),
+    ("GET", f"/labs/{ID}/restores/{ID}", MockCloud.read_restore),
+    ("GET", f"/labs/{ID}/drills", MockCloud.list_drills),
+    ("POST", f"/labs/{ID}/drills", MockCloud.drill),
+    ("GET", f"/labs/{ID}/drills/{ID}", MockCloud.read_drill),
     ("POST", f"/labs/{ID}/upgrade", MockCloud._upgrade),
 ]
 
