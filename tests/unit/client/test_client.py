@@ -120,7 +120,7 @@ def test_every_operation_of_the_api_can_be_called_and_every_call_is_one(cloud: M
         list(calls.logs(lab)), list(calls.users(lab)), list(calls.packs()), calls.pack("genomics"),
         list(calls.people()), calls.put_person({"email": "m@x.edu"}), calls.add_user(lab, "m@x.edu", "member"),
         calls.set_user_role(lab, "m@x.edu", "lead"), calls.revoke_token("tok-1"), calls.remove_user(lab, "m@x.edu"),
-        calls.account(), calls.reconcile_account(),
+        calls.account(), calls.reconcile_account(), list(calls.audit()), calls.audit_head(), list(calls.audit_anchors()),
     ]  # fmt: skip
     assert [answer for answer in asked if answer is None] == [None, None]  # what was revoked and removed
     cloud.labs[lab]["phase"] = "READY"
