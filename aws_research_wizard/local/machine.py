@@ -148,6 +148,11 @@ class Machine:
     def record(self) -> Path:
         return self.folder / "machine.json"
 
+    @property
+    def finished(self) -> Path:
+        """There once its user data has run to its end."""
+        return self.folder / "finished"
+
     def ports(self) -> dict[str, int]:
         """The machine's ports: those it had, unless somebody else listens there now."""
         kept = {str(name): int(port) for name, port in read_json(self.record).get("ports", {}).items()}
@@ -159,7 +164,9 @@ class Machine:
 
     def boot(self, user_data: str, storage: str = "") -> None:
         """Run the user data (base64) as the machine's first process, its file system at hand; returns once it is started."""
+        self.stop(0.0)  # what an earlier run left behind, if its first process was killed
         root, ports = self.folder / "root", self.ports()
+        self.finished.unlink(missing_ok=True)
         for name in ("root", "tmp"):
             (root / name).mkdir(parents=True, exist_ok=True)
         env = self.around.environment(self.instance_id, root, ports, storage)
@@ -179,7 +186,8 @@ class Machine:
             part.chmod(0o700)
             calls.append(AS_SYSTEMD.format(part=part, number=number, pause=RESTART_SECONDS))
         script = boot / "run"
-        script.write_text(f'echo "machine {self.instance_id} boots"\n' + "".join(calls) + 'echo "user data has run"\n')
+        last = f'echo "user data has run"\n: > "{self.finished}"\n'
+        script.write_text(f'echo "machine {self.instance_id} boots"\n' + "".join(calls) + last)
         return script
 
     def processes(self) -> list[psutil.Process]:
@@ -187,10 +195,13 @@ class Machine:
         return processes.marked(processes.MACHINE_MARK, self.instance_id)
 
     def alive(self) -> bool:
-        """Does any process of the machine live? The first one is asked first, since that is cheap."""
+        """Does the machine run? Its first process stands for an operating system's: killed, it takes the machine with it; once
+        it has ended by itself, the machine runs as long as anything that it started."""
         noted = read_json(self.record)
         first = processes.Known(int(noted["pid"]), float(noted["started"])) if "pid" in noted else None
-        return (first is not None and first.alive() is not None) or bool(self.processes())
+        if first is not None and first.alive() is not None:
+            return True
+        return self.finished.exists() and bool(self.processes())
 
     def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
         """Ask all processes to end, as an operating system does when it halts; kill what is left; returns when none is."""

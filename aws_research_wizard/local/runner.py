@@ -163,7 +163,7 @@ class Runner:
         post_json(f"{self.around.infra}/_local/instances/{instance_id}", {"state": state})
 
     def _watch_lives(self) -> None:
-        """A machine all of whose processes ended by themselves has shut itself down: EC2 then stops it."""
+        """A machine whose processes ended, or whose first one was killed, is down: EC2 then stops it, and what is left of it."""
         while not self.ending.wait(LOOK_SECONDS):
             for name in list(self.booted):
                 state = self.seen.get(name, {}).get("state")

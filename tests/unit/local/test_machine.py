@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from aws_research_wizard.local import machine as machines
+from aws_research_wizard.local import processes
 from aws_research_wizard.local.home import Home
 from aws_research_wizard.local.machine import Machine, Surroundings
 
@@ -145,6 +146,26 @@ def test_a_boot_that_was_killed_begins_again_as_systemd_would_begin_it(machine: 
         time.sleep(0.05)
     assert begun.read_text().count("once") == 2
     machine.stop(5.0)
+
+
+def test_a_machine_whose_first_process_is_killed_is_down_whatever_is_left_of_it(machine: Machine) -> None:
+    boot(machine, "#!/bin/sh\nsetsid sleep 60 &\nsleep 60\n")
+    wait_for(machine.record)
+    while len(machine.processes()) < 3:
+        time.sleep(0.05)
+    processes.Known(*read_first(machine)).alive().kill()  # type: ignore[union-attr]
+    assert machine.processes()
+    assert not machine.alive()
+    boot(machine, "#!/bin/sh\nsetsid sleep 61 &\n")
+    wait_for(machine.folder / "console.log", "user data has run")
+    assert machine.alive(), "what its user data left running is the machine"
+    assert [one.cmdline() for one in machine.processes()] == [["sleep", "61"]]
+    machine.stop(0.5)
+
+
+def read_first(machine: Machine) -> tuple[int, float]:
+    noted = json.loads(machine.record.read_text())
+    return noted["pid"], noted["started"]
 
 
 def test_a_forgotten_machine_leaves_shared_storage(machine: Machine) -> None:
