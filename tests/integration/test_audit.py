@@ -68,7 +68,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         patch.setenv("AWR_CONFIG", str(folder / "config.json"))
         patch.setattr(Deployer, "warm", lambda *_: [])  # a function that is not asked for need not wait for its question
         assert cloud.up(home.root).healthy
-        yield Stage(home)
+        made = Stage(home)
+        yield made
+        made.calls.wire.close()
         cloud.reset(home.root)
 
 
