@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from aws_research_wizard.host import bundles, commands, files, hub, processes, prove, releases
+from aws_research_wizard.host import bundles, commands, files, guard, hub, processes, prove, releases
 from aws_research_wizard.host.bundles import BundleRefused
 from aws_research_wizard.host.hub_api import HubApi, HubAway
 from aws_research_wizard.host.machine import MARKER, Machine
@@ -212,6 +212,7 @@ def proven(machine: Machine, place: Path) -> dict[str, Any]:
             stdout=subprocess.PIPE,
             timeout=PROVE_SECONDS,
             check=False,
+            preexec_fn=guard.die_with_parent,  # a trial without a conductor would clear away the next one's
         )
     except subprocess.TimeoutExpired:
         raise UpgradeFailed("its trial did not end in time") from None
