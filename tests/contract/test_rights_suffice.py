@@ -142,4 +142,8 @@ def test_a_labs_whole_life_needs_no_right_that_its_functions_lack(emulator: str,
     world.invoke("reconcile_labs", {})
     person.call("DELETE", f"/labs/{lab}?data=delete")
     world.phase(lab, "DELETED")
+    eventually(lambda: person.get("/audit?limit=1000")["items"][-1]["name"] == "LabDeleted")
+    assert person.get("/audit/anchors")["items"][-1]["seq"] == person.get("/audit/head")["seq"]
+    person.get(f"/audit?lab={lab}&person=ada@example.org")
+    world.invoke("check_audit", {})
     assert world.denied() == set()
