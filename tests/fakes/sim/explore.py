@@ -184,13 +184,15 @@ class Explorer:
         count = self._after(unit, plan, left)
         if not left:
             return count
+        town.restore(state)
+        timer = self._timer(unit)
         town.restore(clean)
         count += self._deaths(state, unit, plan, moments, left)
         if not plan and unit.kind in TWICE and "twice" in self.kinds:
             count += self._twice(state, unit, left)
         first = plan[-1].at if plan else 0
         for place in range(first, len(calls)):
-            for kind, other in self._ways(calls[place], place, unit, others, plan):
+            for kind, other in self._ways(calls[place], place, unit, others, plan, timer):
                 count += self._runs(state, unit, left - 1, (*plan, Strike(place, kind, other)))
         return count
 
@@ -233,7 +235,7 @@ class Explorer:
         waiting = bus.waiting(self.town.cloud)
         return unit.kind == "news" and int(unit.name) < len(waiting) and waiting[int(unit.name)].event["source"] == "aws.events"
 
-    def _ways(self, call: Call, place: int, unit: Unit, others: list[str], plan: Plan) -> list[tuple[str, str]]:
+    def _ways(self, call: Call, place: int, unit: Unit, others: list[str], plan: Plan, timer: bool) -> list[tuple[str, str]]:
         """How this call can go wrong, given what was struck before it."""
         same = bool(plan) and plan[-1].at == place
         if same and plan[-1].kind not in BETWEEN:
@@ -245,7 +247,7 @@ class Explorer:
             ways.append(("twin", ""))
         if "crossed" in self.kinds:
             ways += [("crossed", other) for other in others]
-        if "swept" in self.kinds and unit.kind != "tick":
+        if "swept" in self.kinds and unit.kind != "tick" and not timer:
             ways.append(("swept", ""))
         if "deleted" in self.kinds and self.town.labs() and unit.kind != "tick":
             ways.append(("deleted", self.town.labs()[0]))

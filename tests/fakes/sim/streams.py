@@ -14,7 +14,8 @@ from tests.fakes.sim.cloud import Json
 from tests.fakes.sim.dynamodb import RESOURCES
 
 Records = tuple[Json, ...]
-MENDING = ("reconcile_labs", "reconcile_account", "nightly_backups")
+MENDING = ("reconcile_labs",)
+TIDYING = ("reconcile_account", "nightly_backups")
 
 
 @lru_cache(maxsize=8)
@@ -41,13 +42,15 @@ def left_of(records: Records, answer: Any) -> Records:
     return tuple(one for one in records if one["dynamodb"]["SequenceNumber"] in failed)
 
 
-def due(before: datetime, now: datetime) -> list[str]:
-    """The timers that fire between two moments. What mends labs and the account may run at any time, so it always does: then no
-    world is bound to a minute. What looks after other things (the log's check, pruning, drills) goes by the clock."""
+def due(before: datetime, now: datetime, still: bool) -> list[str]:
+    """The timers that fire between two moments. What mends labs may run at any time, so it always does, and what tidies up after
+    them does once no lab moves (`still`): no world is bound to a minute. The log's check, pruning and drills go by the clock."""
     import app
 
     timers = [one for one in app.app.event_sources if hasattr(one, "schedule_expression")]
-    return [one.name for one in timers if one.name in MENDING or _fires(one.schedule_expression, before, now)]
+    always = (*MENDING, *TIDYING) if still else MENDING
+    clocked = [one for one in timers if one.name not in (*MENDING, *TIDYING)]
+    return [*always, *(one.name for one in clocked if _fires(one.schedule_expression, before, now))]
 
 
 def _fires(when: Any, before: datetime, now: datetime) -> bool:

@@ -268,7 +268,11 @@ class Town:
         return _Doing(act, lambda *_: None)
 
     def _sweep(self, _name: str, _again: bool) -> _Doing:
-        return _Doing(lambda: self.invoke("reconcile_labs", self._timer("reconcile_labs")), lambda *_: None)
+        def act() -> None:
+            for name in ("reconcile_labs", "reconcile_account"):
+                self.invoke(name, self._timer(name))
+
+        return _Doing(act, lambda *_: None)
 
     def _delete(self, lab_id: str, _again: bool) -> _Doing:
         return _Doing(lambda: self.call("DELETE", f"/labs/{lab_id}?data=keep"), lambda *_: None)
@@ -280,7 +284,7 @@ class Town:
         self.cloud.pass_time(span)
         self.workflows.pass_time()
         self.machines.pulse()
-        for name in due(before, self.cloud.now):
+        for name in due(before, self.cloud.now, still=not any(self._left())):
             bus.queue(self.cloud, Delivery(name, self._timer(name)))
 
     def _timer(self, name: str) -> Json:
