@@ -11,6 +11,7 @@ from chalicelib.labs.findings import Thing
 from chalicelib.labs.journal import Kind
 from chalicelib.labs.refusals import patiently
 from chalicelib.runtime import aws
+from chalicelib.runtime.errors import Retryable
 
 INLINE = "lab"
 
@@ -35,9 +36,19 @@ def give_rights(name: str, statements: Sequence[Mapping[str, object]]) -> None:
 
 
 def ensure_profile(name: str, tags: Mapping[str, str]) -> None:
-    """The profile of the same name as its role, which it holds."""
+    """The profile of the same name as its role, which it holds. A profile that cannot be filled is not left behind."""
     with patiently("EntityAlreadyExists"):
         aws.client("iam").create_instance_profile(InstanceProfileName=name, Tags=_tagged(tags))
+    filled = False
+    with patiently("NoSuchEntity"):
+        _fill(name)
+        filled = True
+    if not filled:
+        remove_profile(name)
+        raise Retryable(f"role {name} is gone, or not yet known everywhere")
+
+
+def _fill(name: str) -> None:
     with patiently("LimitExceeded"):  # it holds its one role already
         aws.client("iam").add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Queue
@@ -159,7 +159,8 @@ def hunt_all(wanted: Sequence[Bug], workers: int) -> Iterator[Hunted]:
                 trees.put(tree)
 
         with ThreadPoolExecutor(workers) as pool:
-            for done in pool.map(one, wanted):
+            for hunted in as_completed([pool.submit(one, bug) for bug in wanted]):
+                done = hunted.result()
                 if sound.get(done.caught_by):
                     raise Unsound(f"{done.caught_by}, although nothing is planted: {sound[done.caught_by]}")
                 yield done

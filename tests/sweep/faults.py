@@ -52,7 +52,12 @@ class Sweeper(Explorer):
         self.struck: Counter[str] = Counter()
         self._invoked: list[str] = []
         invoke = town.invoke
-        town.invoke = lambda function, event: (self._invoked.append(function), invoke(function, event))[1]  # type: ignore[method-assign]
+
+        def noted(function: str, event: Any) -> Any:
+            self._invoked.append(function)
+            return invoke(function, event)
+
+        town.invoke = noted  # type: ignore[method-assign]
 
     def judged(self, town: Town, quiet: bool) -> list[str]:
         wrong = check(town, quiet)

@@ -15,12 +15,18 @@ from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from tests.fakes.sim import (
+    bus,
+    work,  # noqa: F401 - what machines can do
+)
+from tests.fakes.sim.bus import Delivery
 from tests.fakes.sim.faults import Strike
 from tests.fakes.sim.invariants import check
 from tests.fakes.sim.town import ADA, BOB, EVE, ROOT, Town, Unit, simulated
 
 PEOPLE = (ADA, BOB, ROOT)
 TYPES = ("r6i.2xlarge", "r6i.4xlarge", "m6i.2xlarge")
+TIMERS = ("reconcile_labs", "reconcile_account", "nightly_backups", "prune_backups", "drill_backups", "check_audit")
 KINDS = ("fails", "lost", "repeated", "throttled", "dies", "stale", "no_capacity", "twin", "swept")
 MOST_LABS = 3
 
@@ -87,7 +93,38 @@ class Soak(RuleBasedStateMachine):
         else:
             self.ask("DELETE", f"{users}/{who}")
 
+    @precondition(lambda self: self.town.labs())
+    @rule(lab=st.integers(0, 2), then=st.sampled_from((None, None, "stop", "delete")))
+    def backup(self, lab: int, then: str | None) -> None:
+        self.ask("POST", f"/labs/{self.lab(lab)}/backups", {"then": then} if then else {})
+
+    @precondition(lambda self: self.backed_up())
+    @rule(which=st.integers(0, 5), beside=st.integers(0, 2))
+    def restore(self, which: int, beside: int) -> None:
+        """Some backup, into its own lab or into another one."""
+        lab, backup_id = self.backed_up()[which % len(self.backed_up())]
+        body = {"backup_id": backup_id, "paths": [], "source_lab": lab}
+        self.ask("POST", f"/labs/{self.lab(beside)}/restores", body)
+
+    @precondition(lambda self: self.backed_up())
+    @rule(which=st.integers(0, 5))
+    def drill(self, which: int) -> None:
+        lab, _ = self.backed_up()[which % len(self.backed_up())]
+        self.ask("POST", f"/labs/{lab}/drills")
+
+    @precondition(lambda self: self.town.labs())
+    @rule(lab=st.integers(0, 2))
+    def upgrade(self, lab: int) -> None:
+        for key, one in self.town.machines.shelf.items():
+            self.town.machines.shelf.put(key, {**one, "release": "0"})
+        self.ask("POST", f"/labs/{self.lab(lab)}/upgrade")
+
     # ---- the world goes on
+
+    @rule(function=st.sampled_from(TIMERS))
+    def timer(self, function: str) -> None:
+        """A timer goes off, whatever the hour."""
+        bus.queue(self.town.cloud, Delivery(function, self.town._timer(function)))
 
     @rule(most=st.integers(1, 25))
     def some(self, most: int) -> None:
@@ -174,6 +211,12 @@ class Soak(RuleBasedStateMachine):
     def lab(self, which: int) -> str:
         labs = sorted(self.town.labs())
         return labs[which % len(labs)]
+
+    def backed_up(self) -> list[tuple[str, str]]:
+        """The backups that are shown as finished: lab, backup."""
+        rows = self.town.cloud.shelf("table.labs").items()
+        found = [(pk, sk) for (pk, sk), item in rows if sk.startswith("BACKUP#") and item.get("state", {}).get("S") == "FINISHED"]
+        return sorted((pk.removeprefix("LAB#"), sk.removeprefix("BACKUP#")) for pk, sk in found)
 
     def machines(self) -> list[str]:
         rows = self.town.cloud.shelf("ec2.instances").values()

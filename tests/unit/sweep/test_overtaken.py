@@ -1,0 +1,86 @@
+"""Torn down in the middle: whoever is overtaken by a whole teardown takes away at once what it made, before anybody sweeps.
+
+At every AWS call of a task the lab is deleted and its teardown runs to the end, while the task is still under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.fakes.sim.invariants import Evidence, check
+from tests.fakes.sim.town import Town, Unit, simulated
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+MOST_CALLS = 60
+
+
+def torn_down(town: Town, lab_id: str) -> None:
+    """The owner deletes the lab, and all of it happens but the delivery under way."""
+    town.nested(Unit("delete", lab_id))
+    for _ in range(80):
+        unit = next((one for one in town.units() if one.kind not in ("machine", "tick")), None)
+        if unit is None or town.lab(lab_id)["phase"] == "DELETED":
+            return
+        town.nested(unit)
+
+
+def overtaken(town: Town, unit: Unit, place: int, then: Callable[[], None]) -> bool:
+    """Deliver this, and do something else right before one of its calls; False when it makes fewer."""
+    call, made = town.cloud.call, [0]
+
+    def counted(*asked: Any) -> Any:
+        made[0] += 1
+        if made[0] == place + 1:
+            town.cloud.call = call  # type: ignore[method-assign]
+            then()
+        return call(*asked)
+
+    town.cloud.call = counted  # type: ignore[method-assign]
+    try:
+        town.deliver(unit)
+    finally:
+        town.cloud.call = call  # type: ignore[method-assign]
+    return made[0] > place
+
+
+def until(town: Town, function: str) -> Unit:
+    """Go on until the workflow's next task is this one; while AWS is still making a part, let it arrive."""
+    for _ in range(60):
+        unit = town.units()[0]
+        if unit.kind in ("task", "again"):
+            run = town.cloud.shelf("stepfunctions.executions").get(unit.name)
+            if run["state"] == function and not run.get("slow"):
+                return unit
+        town.deliver(unit)
+    raise AssertionError(f"{function} never came")
+
+
+@pytest.mark.parametrize("function", ["ResolveEnvironment", "PrepareStorage", "LaunchMachine", "AwaitMachine"])
+def test_a_task_that_is_overtaken_by_a_teardown_leaves_nothing(function: str) -> None:
+    with simulated() as town:
+        lab_id = town.request(users=2)
+        unit = until(town, function)
+        before = town.snapshot()
+        for place in range(MOST_CALLS):
+            town.restore(before)
+            if not overtaken(town, unit, place, lambda: torn_down(town, lab_id)):
+                break
+            assert town.lab(lab_id)["phase"] in ("DELETED", "DELETING"), place
+            _finished(town, lab_id)
+            assert [part for part in Evidence(town).parts() if part.lab_id == lab_id] == [], (function, place)
+        assert place > 2
+        town.quiet()
+        assert check(town, quiet=True) == []
+
+
+def _finished(town: Town, lab_id: str) -> None:
+    """The workflows go on to their end; AWS's own slow doings, too. No timer goes off."""
+    for _ in range(120):
+        unit = next((one for one in town.units() if one.kind not in ("machine", "tick")), None)
+        if unit is None:
+            return
+        town.deliver(unit)
+    raise AssertionError(f"no end of {lab_id}")
