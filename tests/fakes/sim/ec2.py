@@ -8,6 +8,7 @@ must be known to EC2, which hears of it a moment later.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from tests.fakes.sim.cloud import Json, Service, token
@@ -17,6 +18,7 @@ SUBNETS = tuple(
     {"SubnetId": f"subnet-{n}", "VpcId": "vpc-1", "DefaultForAz": True, "AvailabilityZone": f"us-east-1{n}"} for n in "abc"
 )
 ARRIVES = {"pending": "running", "stopping": "stopped", "shutting-down": "terminated"}
+SECRET = re.compile(r"aw[rm]_[A-Za-z0-9_.-]{16,}|s{64}")  # tokens, and what stands for the stage's secret
 DEAD = ("shutting-down", "terminated")
 
 
@@ -231,6 +233,7 @@ def _machine(made: str, asked: Json) -> Json:
         "ClientToken": asked.get("ClientToken", ""),
         "PrivateIpAddress": f"10.0.0.{int(made[2:4], 16)}",
         "UserData": token(asked.get("UserData", "")),
+        **({"Leaks": leak[0]} if (leak := SECRET.findall(asked.get("UserData", ""))) else {}),
         "Tags": _tags(asked.get("TagSpecifications", ()), "instance"),
     }
 

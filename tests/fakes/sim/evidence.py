@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from chalicelib.labs.rules import Phase
+from tests.fakes.sim.ec2 import SECRET
 
 Json = dict[str, Any]
 TAG = "aws-research-wizard"
 PREFIX = "aws-research-wizard-test-"
 ALIVE = ("pending", "running", "stopping", "stopped")
-SECRET = re.compile(r"aw[rm]_[A-Za-z0-9_.-]{16,}|s{64}")
 GROUPS = {"security-group": "000", "storage-security-group": "001"}
 _plain: dict[int, tuple[Any, Any]] = {}  # values on shelves never change: what was read once is known
 
