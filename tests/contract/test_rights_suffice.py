@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import boto3
 import pytest
 
 from tests.contract.emulated import Caller, eventually, started
+from tests.fakes import format1
 from tools.deploy import Deployment, deploy
 from tools.stack import Account
 from tools.template import of_type
@@ -98,6 +100,26 @@ class World:
         waits = item is not None and item["expect"]["S"] == "ready" and int(item["generation"]["N"]) == generation
         return str(item["token"]["S"]) if item and waits else None
 
+    def machine_works(self, lab: str, work: str) -> None:
+        """Do what was ordered, as far as the bucket is concerned, and report."""
+        key = {"pk": {"S": f"LAB#{lab}"}, "sk": {"S": f"WORK#{work}"}}
+        table = self.outputs["LabsTableName"]
+        item = eventually(lambda: self.session.client("dynamodb").get_item(TableName=table, Key=key).get("Item"))
+        order, files = json.loads(item["order"]["S"]), {"shared/x": b"something to keep"}
+        put = [{"path": path, "to": path} for path in order.get("paths", ())]
+        report = {"files": 1, "restored": put}
+        if item["kind"]["S"] == "backup":
+            report = format1.put(self.session.client("s3"), order, files, datetime.now(UTC))
+        self.session.client("stepfunctions").send_task_success(taskToken=item["token"]["S"], output=json.dumps(report))
+
+    def over(self, path: str, wanted: str) -> None:
+        def reached() -> bool:
+            seen = self.caller.get(path)
+            assert seen["state"] in ("RUNNING", wanted), seen["cause"]
+            return bool(seen["state"] == wanted)
+
+        eventually(reached)
+
     def invoke(self, function: str, detail: dict[str, Any]) -> None:
         event: dict[str, Any] = {
             "version": "0",
@@ -140,6 +162,7 @@ def test_a_labs_whole_life_needs_no_right_that_its_functions_lack(emulator: str,
     ready = world.phase(lab, "READY")
     world.invoke("machine_state_changed", {"instance-id": ready["instance_id"], "state": "running"})
     world.invoke("reconcile_labs", {})
+    _backed_up_and_given_back(world, lab)
     person.call("DELETE", f"/labs/{lab}?data=delete")
     world.phase(lab, "DELETED")
     eventually(lambda: person.get("/audit?limit=1000")["items"][-1]["name"] == "LabDeleted")
@@ -147,3 +170,23 @@ def test_a_labs_whole_life_needs_no_right_that_its_functions_lack(emulator: str,
     person.get(f"/audit?lab={lab}&person=ada@example.org")
     world.invoke("check_audit", {})
     assert world.denied() == set()
+
+
+def _backed_up_and_given_back(world: World, lab: str) -> None:
+    """Made, listed, given back, rehearsed, pruned; then one more, with a stop behind it."""
+    person, base = world.caller, f"/labs/{lab}"
+    first = person.call("POST", f"{base}/backups", {})["id"]
+    world.machine_works(lab, first)
+    world.over(f"{base}/backups/{first}", "FINISHED")
+    for path in ("/backups", f"{base}/backups", f"{base}/backups/newest/files", f"{base}/drills"):
+        person.get(path)
+    back = person.call("POST", f"{base}/restores", {"backup_id": first, "paths": ["shared/x"]})["id"]
+    world.machine_works(lab, back)
+    world.over(f"{base}/restores/{back}", "FINISHED")
+    world.over(f"{base}/drills/{person.call('POST', f'{base}/drills')['id']}", "PASSED")
+    for name in ("nightly_backups", "drill_backups", "prune_backups", "backup_broke_off"):
+        world.invoke(name, {"executionArn": f"arn:aws:states:us-east-1:000000000000:execution:x:{lab}-{first}"})
+    last = person.call("POST", f"{base}/backups", {"then": "stop"})["id"]
+    world.machine_works(lab, last)
+    world.phase(lab, "STOPPED")
+    person.call("DELETE", f"{base}/backups/{first}")

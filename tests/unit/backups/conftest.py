@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,25 +17,16 @@ from chalicelib.backups.rules import Backup, Drill, Restore
 from chalicelib.labs.service import Asking
 from chalicelib.people.rules import Principal, Role, scopes_of
 from chalicelib.runtime import aws, clock, settings
-from chalicelib.runtime.clock import iso
+from tests.fakes import format1
+from tests.fakes.format1 import Files, digest
 from tests.unit.labs.conftest import ADA, SETTINGS, Stage
 from tests.unit.labs.conftest import place as place
 from tests.unit.labs.conftest import stage as stage
 
 BUCKET, SECOND = "aws-research-wizard-test-backups-123456789012", "aws-research-wizard-test-backups-second"
 REGION = "eu-central-1"
-PIECE = 8  # bytes of a chunk here, so that small files have several
 NOTEBOOK = f"homes/{ADA}/a.ipynb"
 SETTINGS["BACKUPS_BUCKET"] = BUCKET
-Files = Mapping[str, bytes]
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def pieces(data: bytes) -> list[bytes]:
-    return [data[at : at + PIECE] for at in range(0, len(data), PIECE)]
 
 
 def s3(region: str = "") -> Any:
@@ -113,16 +103,7 @@ class Vault:
         self.stage.run()
 
     def put(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        """Chunks first, the manifest last."""
-        prefix, chunks = order["prefix"], {digest(one): one for data in self.files.values() for one in pieces(data)}
-        for name, data in chunks.items():
-            s3().put_object(Bucket=order["bucket"], Key=f"{prefix}/chunks/{name[:2]}/{name}", Body=data)
-        body = manifest(order["backup_id"], prefix.partition("/")[2], self.files, self.now)
-        key = f"{prefix}/backups/{order['backup_id']}/manifest.jsonl.gz"
-        s3().put_object(Bucket=order["bucket"], Key=key, Body=body)
-        size = sum(map(len, self.files.values()))
-        sums = {"files": len(self.files), "bytes": size, "new_bytes": size, "new_chunks": len(chunks), "skipped_count": 0}
-        return {"manifest_key": key, "manifest_sha256": digest(body), "skipped": [], "started_at": iso(self.now), **sums}
+        return format1.put(s3(), order, self.files, self.now)
 
     def take(self, order: Mapping[str, Any]) -> dict[str, Any]:
         """Read back what was ordered, from this lab's own folder and nowhere else."""
@@ -162,17 +143,6 @@ class Vault:
         done = tending.nightly(self.now)
         self.stage.run()
         return done
-
-
-def manifest(backup_id: str, lab_id: str, files: Files, now: datetime, **footer: Any) -> bytes:
-    """Format 1, written by hand."""
-    lines: list[dict[str, Any]] = [{"format": 1, "backup_id": backup_id, "lab_id": lab_id, "base": None, "started_at": iso(now)}]
-    for path, data in sorted(files.items()):
-        sums = {"s": len(data), "h": digest(data), "c": [digest(one) for one in pieces(data)], "id": [1, 2]}
-        lines.append({"p": path, "t": "f", "m": 0o644, "mt": 10**18, **sums})
-    size = sum(map(len, files.values()))
-    lines.append({"files": len(files), "dirs": 0, "bytes": size, "finished_at": iso(now), "skipped": [], **footer})
-    return gzip.compress(b"".join(json.dumps(line).encode() + b"\n" for line in lines), mtime=0)
 
 
 def asking(who: str, now: datetime) -> Asking:
