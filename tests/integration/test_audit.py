@@ -134,7 +134,7 @@ def test_an_export_is_verified_elsewhere_with_anchors_of_ones_own(stage: Stage, 
     for one in stage.s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
         (anchors / Path(one["Key"]).name).write_bytes(stage.s3.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read())
     assert arw("audit", "verify", str(file), "--anchors", str(anchors))[0] == 0
-    file.write_text(file.read_text().replace("\"member\"", "\"admin\""))
+    file.write_text(file.read_text().replace('"member"', '"admin"'))
     assert "is altered" in arw("audit", "verify", str(file))[2]
 
 
