@@ -176,6 +176,15 @@ def files_listed(seen: Evidence) -> Iterator[str]:
                 yield f"the files of lab {lab.id} ({system}) were to go, and are there"
 
 
+@law("forgotten", "of a deleted lab no journal, no machine, no people and no waiting task are left in the table")
+def forgotten(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        if lab.phase is Phase.DELETED:
+            for item in lab.items:
+                if item["sk"].startswith(("JOURNAL#", "MACHINE", "MEMBER#", "WAIT", "WORK#")):
+                    yield f"lab {lab.id} is DELETED, and its {item['sk']} is still in the table"
+
+
 # ---- coming to rest ------------------------------------------------------------------------------------------------------
 
 

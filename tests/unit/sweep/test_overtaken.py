@@ -6,11 +6,14 @@ At every AWS call of a task the lab is deleted and its teardown runs to the end,
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from tests.fakes.sim.invariants import Evidence, check
+from chalicelib.runtime.errors import Superseded
+from tests.fakes.sim.flows import FLOWS
+from tests.fakes.sim.invariants import LAWS, Evidence, check
 from tests.fakes.sim.town import Town, Unit, simulated
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -71,6 +74,7 @@ def test_a_task_that_is_overtaken_by_a_teardown_leaves_nothing(function: str) ->
             assert town.lab(lab_id)["phase"] in ("DELETED", "DELETING"), place
             _finished(town, lab_id)
             assert [part for part in Evidence(town).parts() if part.lab_id == lab_id] == [], (function, place)
+            assert list(LAWS["forgotten"].look(Evidence(town))) == [], (function, place)
         assert place > 2
         town.quiet()
         assert check(town, quiet=True) == []
@@ -84,3 +88,25 @@ def _finished(town: Town, lab_id: str) -> None:
             return
         town.deliver(unit)
     raise AssertionError(f"no end of {lab_id}")
+
+
+TASKS = (
+    "resolve_environment", "prepare_storage", "launch_machine", "await_machine", "open_lab", "undo_lab", "fail_lab",
+    "stop_machine", "park_lab", "start_machine", "resize_machine", "remove_machine", "remove_resources", "close_lab",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("flow", ["provision", "stop", "start", "scale", "teardown"])
+def test_a_task_of_a_generation_that_is_past_changes_nothing(flow: str) -> None:
+    with simulated() as town:
+        FLOWS[flow].ask(town, FLOWS[flow].before(town))
+        town.deliver(town.units()[0])
+        (lab_id,) = town.labs()
+        before, kept = town.digest(), town.snapshot()
+        past = int(town.lab(lab_id)["generation"]) - 1
+        for function in TASKS:
+            event = {"lab_id": lab_id, "generation": past, "correlation_id": "c", "expect": "ready", "token": "past"}
+            with suppress(Superseded):
+                town.invoke(function, event)
+            assert town.digest() == before, function
+            town.restore(kept)
