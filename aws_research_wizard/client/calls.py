@@ -56,8 +56,7 @@ class Calls:
 
     def create_token(self, request: shapes.TokenRequest, key: str = "", person: str = "") -> shapes.TokenMade:
         """A new token, for an admin also another person's; its secret is in this answer and never again."""
-        whose = f"?email={_part(person)}" if person else ""
-        return self._send("POST", f"/tokens{whose}", request, key=key)
+        return self._send("POST", "/tokens", request, query={"email": person or None}, key=key)
 
     def revoke_token(self, token_id: str) -> None:
         """The token stops working."""

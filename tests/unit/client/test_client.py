@@ -36,6 +36,19 @@ def test_a_lab_is_asked_for_waited_for_and_entered(client: Client) -> None:
     assert client.login(lab.id).url.startswith("http://127.0.0.1:8000/hub/login?ticket=")
 
 
+def test_a_token_for_another_person_is_asked_for_by_their_name_and_never_becomes_the_askers() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(201, json={})
+
+    calls = Calls("https://x.test", "awr_admin", httpx.MockTransport(answer))
+    calls.create_token({}, person="grace@example.org")
+    calls.create_token({})
+    assert asked == ["https://x.test/tokens?email=grace%40example.org", "https://x.test/tokens"]
+
+
 def test_a_failed_lab_raises_with_its_cause(client: Client, cloud: MockCloud) -> None:
     cloud.fails_with = "no capacity for r6i.2xlarge"
     with pytest.raises(LabFailed, match="no capacity") as caught:
@@ -124,6 +137,10 @@ def test_every_operation_of_the_api_can_be_called_and_every_call_is_one(cloud: M
     ]  # fmt: skip
     assert [answer for answer in asked if answer is None] == [None, None]  # what was revoked and removed
     cloud.labs[lab]["phase"] = "READY"
+    backup = calls.backup_lab(lab, {})["id"]
+    _ = calls.backup(lab, backup), list(calls.backups(lab)), list(calls.backup_files(lab, backup)), list(calls.all_backups())
+    _ = calls.restore(lab, calls.restore_lab(lab, {"backup_id": backup})["id"]), calls.upgrade_lab(lab)
+    _ = calls.drill(lab, calls.drill_lab(lab)["id"]), list(calls.drills(lab)), calls.delete_backup(lab, backup)
     for act in (calls.login, calls.stop_lab):
         act(lab)
     cloud.labs[lab]["phase"] = "STOPPED"
@@ -137,6 +154,7 @@ def test_every_operation_of_the_api_can_be_called_and_every_call_is_one(cloud: M
 def _template(path: str) -> str:
     parts = path.split("/")
     names = {"labs": "{lab_id}", "tokens": "{token_id}", "packs": "{name}", "users": "{email}"}
+    names |= {"backups": "{backup_id}", "restores": "{restore_id}", "drills": "{drill_id}"}
     return "/".join(names.get(before, part) for before, part in zip(["", *parts], parts, strict=False))
 
 
@@ -148,6 +166,13 @@ def test_the_generated_types_are_what_the_document_says_today() -> None:
 def test_the_mock_answers_in_the_shapes_of_the_api(client: Client, cloud: MockCloud) -> None:
     """Each answer of the mock has exactly the fields of the model, so that it cannot drift from the API."""
     lab = client.wait(client.create_lab("genomics").id)
+    backup = client.wait_for_backup(lab.id, client.backup_lab(lab.id).id)
+    assert set(cloud.backups[lab.id][0]) == set(models.BackupView.model_fields)
+    restore = client.wait_for_restore(lab.id, client.restore(lab.id, backup.id, "a.ipynb").id)
+    assert set(cloud.restores[restore.id]) == set(models.RestoreView.model_fields)
+    assert set(client.calls.drill_lab(lab.id)) == set(models.DrillView.model_fields)
+    assert set(next(client.calls.all_backups())) == set(models.StockView.model_fields)
+    assert set(next(client.calls.backup_files(lab.id, backup.id))) == set(models.FileView.model_fields)
     client.delete_lab(lab.id, data="delete")
     assert set(cloud.labs[lab.id]) == set(models.LabView.model_fields)
     assert set(cloud.events[lab.id][0]) == set(models.EventView.model_fields)
