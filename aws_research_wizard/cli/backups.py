@@ -82,10 +82,10 @@ def finished(calls: "Calls", made: "BackupView", output: Format) -> "BackupView"
 @click.option("--delete", is_flag=True, help="Delete this backup, for good.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def backups(lab: str, backup: str, files: bool, path: str, delete: bool, yes: bool, output: Format) -> None:
-    """The backups of a lab, also of one that is gone; without LAB, of all labs, with what they cost.
+    """The backups of a lab, or what all of them cost.
 
-    BACKUP is one of them, or `newest`. Kept are 7 daily, 4 weekly and 6 monthly ones, the newest, and for a week what somebody
-    asked for.
+    Also of a lab that is gone. Without LAB: of all your labs, with what a month costs. BACKUP is one of them, or `newest`.
+    Kept are 7 daily, 4 weekly and 6 monthly ones, the newest, and for a week what somebody asked for.
     """
     if (files or path or delete) and not backup:
         raise click.UsageError("say which backup: its id, or newest", click.get_current_context())
