@@ -1,9 +1,9 @@
-"""How does what an earlier release stored become what this release stores? By migrations: numbered, repeatable, beside running traffic.
+"""How does what an earlier release stored become what this release stores? By migrations, repeatable, beside running traffic.
 
 A slice's `migrations.py` holds `MIGRATIONS`, oldest first, and may hold `after(now)`: what is done after every deployment.
 A migration looks at one item as DynamoDB holds it and says what to set; it is pure, and of an item it has changed it says nothing.
 
-    page: read → decide → write what differs, if the item still is what was read (else read it anew) → note the cursor
+    page: read → decide → write what differs, if the item is still what was read (else read it anew) → note the cursor
 
 Keeps true: a run that is cut off goes on from its cursor, a run that is repeated changes nothing; an item that a request changes
 meanwhile is never overwritten; of each release a migration only adds, so that the code of the one before can read on (what it

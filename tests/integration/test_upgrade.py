@@ -1,4 +1,4 @@
-"""A new package over a running lab, on the real local cloud: nobody notices, until somebody asks for the upgrade; and nobody then."""
+"""A new package over a running lab, on the real local cloud: nobody notices, not even the upgrade that somebody asks for."""
 
 from __future__ import annotations
 
