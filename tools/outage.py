@@ -186,6 +186,7 @@ class Outage:
             lab = calls.lab(self.lab_id)
             self.promise("the lab that served is READY", lab["phase"] == "READY", lab["phase"])
             self._timed("it counts the servers that run", back, lambda: _servers(calls.lab(self.lab_id)) == 3)
+            self.figures["servers"] = _servers(calls.lab(self.lab_id))
             names = [event["name"] for event in calls.events(self.fragile_id)]
             self.promise("its end is an event", names[-1:] == ["LabStopped"], names[-1] if names else "")
         states = {name: self._real_state(name) for name in (self.instance, self.fragile_instance)}

@@ -7,9 +7,10 @@ saying it twice makes one lab.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from chalicelib.labs import naming, rules, sessions, store
@@ -20,10 +21,10 @@ from chalicelib.limits import service as limits
 from chalicelib.runtime import settings, workflows
 from chalicelib.runtime.clock import iso, parse_iso
 from chalicelib.runtime.errors import Conflict, NotFound
-from chalicelib.runtime.store import Write, commit
+from chalicelib.runtime.store import commit
 
 PAGE = 25
-MOST_WRITES = 50  # of the people, in the lab's own transaction; the others follow
+AT_ONCE = 50
 CARRIED = ("id", "name", "domain", "owner", "team", "users", "instance_type", "shared_storage_gb", "examples", "notebooks")
 
 
@@ -60,20 +61,37 @@ def _plain(lab_id: str, now: datetime) -> dict[str, Any]:
 def rebuild(value: Mapping[str, Any], now: datetime, by: str, request: str) -> Lab:
     """The lab, PROVISIONING, or as it is when it is here already. One whose rebuilding failed is begun once more."""
     known = _known(str(value["id"]))
+    people = [Member(str(value["id"]), one["email"], one["role"], parse_iso(one["added_at"])) for one in value["people"]]
     if known is not None and not (known.phase is Phase.FAILED and not known.opened):
+        _let_in_the_rest(known, people, now, by, request)
         return known
     lab = _designed(value, known, now, request)
-    people = [Member(lab.id, one["email"], one["role"], parse_iso(one["added_at"])) for one in value["people"]]
-    if known is not None:
-        store.forget_parts(lab.id)
     there = Conflict(f"lab {lab.id} was made at the same moment")
-    begun = store.create(lab, there) if known is None else store.change(known, lab, there)
-    told = fact("LabRebuilt", lab, now, by=by, request=request, before=known, after=lab, generation=value["generation"])
-    commit(begun, limits.reserve(lab.team, lab.id, now), *_added(people[:MOST_WRITES], there), told)
-    for one in people[MOST_WRITES:]:
-        commit(*_added([one], there))
+    told = partial(fact, "LabRebuilt", lab, now, by=by, request=request, before=known, after=lab, generation=value["generation"])
+    if known is None:
+        first = people[:AT_ONCE]
+        added = [store.add_member(one, there) for one in first]
+        commit(store.create(lab, there), limits.reserve(lab.team, lab.id, now), *added, told(changes=_told(first)))
+    else:
+        store.forget_machinery(lab.id)
+        commit(store.change(known, lab, there), limits.reserve(lab.team, lab.id, now), told())
     workflows.start(WORKFLOWS[lab.phase], lab.id, lab.generation, lab.correlation_id)
     return lab
+
+
+def _let_in_the_rest(lab: Lab, people: Sequence[Member], now: datetime, by: str, request: str) -> None:
+    """A transaction holds a hundred writes: people beyond the first fifty come in afterwards, fifty at a time."""
+    if lab.correlation_id != request:
+        return
+    for start in range(AT_ONCE, len(people), AT_ONCE):
+        some = people[start : start + AT_ONCE]
+        told = fact("LabPeopleRebuilt", lab, now, by=by, request=request, changes=_told(some))
+        with suppress(Conflict):  # they are in
+            commit(*(store.add_member(one, Conflict("they are in")) for one in some), told)
+
+
+def _told(people: Sequence[Member]) -> dict[str, tuple[object, object]]:
+    return {f"member:{one.email}.role": (None, str(one.role)) for one in people}
 
 
 def _known(lab_id: str) -> Lab | None:
@@ -96,12 +114,8 @@ def _designed(value: Mapping[str, Any], known: Lab | None, now: datetime, reques
             "changed_at": now,
             "correlation_id": request,
             "deadline": rules.deadline(Phase.PROVISIONING, now, patience()),
-            "members": len(value["people"]),
+            "members": known.members if known else len(value["people"]),
             "release": naming.release_of(settings.current().bundle_key),
             "last_session": parse_iso(value["last_session"]) if value["last_session"] else None,
         }
     )
-
-
-def _added(people: list[Member], refused: Conflict) -> list[Write]:
-    return [store.add_member(replace(one), refused) for one in people]

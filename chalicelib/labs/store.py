@@ -336,6 +336,7 @@ def note_work(what: Work, refused: AppError) -> Write:
 
 # ---- items ↔ values ------------------------------------------------------------------------------------------------------
 
+MACHINERY = ("JOURNAL#", "MACHINE", "WAIT", "WORK#")
 OUTLIVING = ("LAB", "BACKUP", "RESTORE#", "DRILL#")
 OPEN = (WorkState.ORDERED, WorkState.RUNNING)
 _INTEGERS = ("users", "shared_storage_gb", "generation", "members", "notebooks")
@@ -409,6 +410,12 @@ def _work(item: WorkItem) -> Work:
         error=item.error or "",
         heard_at=item.heard_at,
     )
+
+
+def forget_machinery(lab_id: str) -> None:
+    """Drop what an attempt left: journal, machine, whoever waited. The lab and its people stay; twice does no harm."""
+    for sk in [row.sk for row in Row.query(pk(lab_id)) if row.sk.startswith(MACHINERY)]:
+        store.commit(store.delete(Row(pk(lab_id), sk)))
 
 
 def forget_parts(lab_id: str) -> None:
