@@ -1,7 +1,7 @@
 """How does what an earlier release stored become what this release stores? By migrations, repeatable, beside running traffic.
 
 A slice's `migrations.py` holds `MIGRATIONS`, oldest first, and may hold `after(now)`: what is done after every deployment.
-A migration looks at one item as DynamoDB holds it and says what to set; it is pure, and of an item it has changed it says nothing.
+A migration looks at one item as DynamoDB holds it and says what to set; it is pure, and has nothing to say of an item it changed.
 
     page: read → decide → write what differs, if the item is still what was read (else read it anew) → note the cursor
 
