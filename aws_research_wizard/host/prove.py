@@ -3,7 +3,7 @@
     its environments (kept for the switch) → a throw-away folder with a copy of the state → its proxy and hub on other ports
     → the smoke notebook as a throw-away person → everything private gone again
 
-Runs from the new release's bundle, with the Python that Debian ships. Keeps true: nothing that people use is touched, since ports,
+Runs from the new release's bundle, with the Python that Debian ships. Keeps true: nothing that people use is touched, as ports,
 database and homes are its own; every server is taken out of the copied database, so the private hub never sees people's; whatever
 it started is ended, whether it served or not.
 """
