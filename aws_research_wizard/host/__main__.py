@@ -1,4 +1,4 @@
-"""`python -m aws_research_wizard.host boot | supervise | proxy | serve | agent …`: the parts of a lab's machine, each a process."""
+"""`python -m aws_research_wizard.host boot | supervise | proxy | serve | agent …`: a machine's parts, each a process."""
 
 import os
 import sys

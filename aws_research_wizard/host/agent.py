@@ -1,7 +1,7 @@
 """How does the machine talk with the control plane while people work? It tells how the lab is, and does what is ordered.
 
 Keeps true: no order interrupts anybody but the person it takes off the list; a control plane that is away changes nothing
-here but the rhythm of asking; the agent never ends by itself, unless another release is current: the supervisor starts that one's.
+here but the rhythm of asking; the agent never ends by itself, unless another release is current (that one's is started).
 """
 
 import os

@@ -104,7 +104,7 @@ def environment(kernel: Kernel, place: Path, tools: Tools) -> dict[str, str]:
 
 
 def _place(machine: Machine, kernel: Kernel) -> Path:
-    """Where the kernel's environment is: under its plain name, or beside it when another release's stands there (people use it)."""
+    """Where the kernel's environment is: under its plain name, or beside it where another release's stands (people use it)."""
     plain, lock = machine.opt / "kernels" / kernel.name, machine.bundle / kernel.lock
     made = maker(machine, machine.logs / f"kernel-{kernel.name}.log")
     if not plain.exists() or not lock.is_file() or made.is_of(plain, lock):
