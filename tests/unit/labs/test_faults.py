@@ -1,9 +1,8 @@
-"""Bad luck at every call a lab makes to AWS: each single fault, and what must hold once faults have ended.
+"""Bad luck of its own kind: workflows that break off, news that is lost, machines that go behind our back, tasks heard twice.
 
-    fails before its effect · takes effect, then fails · the task dies before the call · dies after it
-
-What must hold: the lab rests in READY, STOPPED, FAILED or DELETED · at most one machine lives · a lab neither READY nor STOPPED
-leaves nothing billable · the team's place is taken exactly by labs that exist · a person's files are never lost.
+Every fault at every call, one and two at a time, is swept over the simulator (`make faults`, tests/unit/sweep); here stand the
+stories that deserve a name. What must hold: the lab rests in READY, STOPPED, FAILED or DELETED · one machine at most lives · a
+lab neither READY nor STOPPED leaves nothing billable · the team's place is taken exactly by labs that exist.
 """
 
 from __future__ import annotations
@@ -15,10 +14,6 @@ import pytest
 from chalicelib.labs.rules import Phase
 from tests.fakes.account import Fault
 from tests.unit.labs.conftest import Stage
-
-KINDS = ("fails_before", "fails_after", "dies_before", "dies_after")
-PROVISIONING_CALLS = 20
-LATER_CALLS = 9
 
 
 def converged(stage: Stage, lab_id: str) -> Phase:
@@ -36,61 +31,6 @@ def converged(stage: Stage, lab_id: str) -> Phase:
         assert stage.residue(lab_id) == []
         assert lab_id not in stage.reserved()
     return lab.phase
-
-
-def struck(stage: Stage, at: int, kind: str) -> Fault:
-    """The call `at` from now on is struck."""
-    stage.account.fault = Fault(len(stage.account.calls) + at, kind)
-    return stage.account.fault
-
-
-@pytest.mark.parametrize("at", range(PROVISIONING_CALLS))
-@pytest.mark.parametrize("kind", KINDS)
-def test_one_fault_while_provisioning_is_got_over(stage: Stage, at: int, kind: str) -> None:
-    lab_id = stage.requested()
-    fault = struck(stage, at, kind)
-    stage.run()
-    if stage.lab(lab_id).instance_id and stage.lab(lab_id).moving:
-        stage.boot(lab_id)
-    assert fault.struck
-    assert converged(stage, lab_id) is Phase.READY  # a single fault is always got over
-
-
-@pytest.mark.parametrize("at", range(LATER_CALLS))
-@pytest.mark.parametrize("kind", KINDS)
-def test_one_fault_while_stopping_and_starting_loses_neither_machine_nor_files(stage: Stage, at: int, kind: str) -> None:
-    lab_id = stage.ready()
-    files, machine = stage.lab(lab_id).file_system_id, stage.lab(lab_id).instance_id
-    struck(stage, at, kind)
-    stage.asked(lab_id, "stop")
-    stage.run()
-    stage.converge()
-    stage.asked(lab_id, "start")
-    stage.run()
-    if stage.lab(lab_id).moving:
-        stage.boot(lab_id)
-    assert converged(stage, lab_id) is Phase.READY
-    assert (stage.lab(lab_id).file_system_id, stage.lab(lab_id).instance_id) == (files, machine)
-
-
-@pytest.mark.parametrize("at", range(28))
-@pytest.mark.parametrize("kind", ["fails_after", "dies_before"])
-def test_one_fault_while_deleting_still_removes_everything(stage: Stage, at: int, kind: str) -> None:
-    lab_id = stage.ready()
-    struck(stage, at, kind)
-    stage.deleted(lab_id, data="delete")
-    assert converged(stage, lab_id) is Phase.DELETED
-
-
-@pytest.mark.parametrize("at", range(0, 27, 2))
-def test_delete_after_a_fault_in_the_middle_leaves_nothing(stage: Stage, at: int) -> None:
-    lab_id = stage.requested()
-    struck(stage, at, "dies_after")
-    for _ in range(4):
-        if not stage.stories.of(lab_id).token:
-            stage.stories._step(stage.stories.of(lab_id))
-    stage.deleted(lab_id)
-    assert converged(stage, lab_id) is Phase.DELETED
 
 
 @pytest.mark.parametrize("steps", range(6))
@@ -144,8 +84,6 @@ def test_sweep_twice_is_the_same_as_once(stage: Stage) -> None:
 
 
 def test_workflow_that_takes_too_long_is_stopped_and_undone(stage: Stage) -> None:
-    from datetime import timedelta
-
     lab_id = stage.requested()
     stage.run()
     stage.sweep(timedelta(hours=2))
@@ -160,7 +98,8 @@ def test_machine_that_no_lab_counts_as_its_own_is_ended_by_the_sweep(stage: Stag
         ImageId="ami-12c6146b", MinCount=1, MaxCount=1, TagSpecifications=[{"ResourceType": "instance", "Tags": tags}]
     )
     assert len(stage.alive(lab_id)) == 2
-    assert stage.sweep().orphans == 1
+    assert stage.sweep().orphans == 0  # it may be one that is being made
+    assert stage.sweep(timedelta(minutes=20)).orphans == 1
     stage.run()
     assert stage.alive(lab_id) == [stage.lab(lab_id).instance_id]
     assert stage.lab(lab_id).phase is Phase.READY
