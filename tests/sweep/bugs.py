@@ -111,6 +111,8 @@ def looked(where: str, tree: Path) -> str:
         )
     except subprocess.TimeoutExpired:
         return ""
+    if kind == "test" and told.returncode not in (0, 1):
+        raise ValueError(f"{where} could not be run: {_said(told.stdout, told.stderr)}")
     return _said(told.stdout, told.stderr) if told.returncode else ""
 
 

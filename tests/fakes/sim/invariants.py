@@ -71,6 +71,14 @@ def own_machine(seen: Evidence) -> Iterator[str]:
             yield f"lab {lab.id} is {lab.phase}, and has no machine"
 
 
+@law("parked", "a lab is STOPPED once its machine has stopped, and not before", always=True)
+def parked(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        machine = seen.machines.get(str(lab.get("instance_id")))
+        if lab.phase is Phase.STOPPED and machine and machine["State"]["Name"] in ("pending", "running", "stopping"):
+            yield f"lab {lab.id} is STOPPED, and its machine is {machine['State']['Name']}"
+
+
 @law("its-type", "at rest, a lab's machine is of the type that people are told")
 def its_type(seen: Evidence) -> Iterator[str]:
     for lab in seen.labs.values():

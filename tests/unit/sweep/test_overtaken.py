@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from chalicelib.runtime.errors import Superseded
+from tests.fakes.sim.faults import Strike
 from tests.fakes.sim.flows import FLOWS
 from tests.fakes.sim.invariants import LAWS, Evidence, check
 from tests.fakes.sim.town import Town, Unit, simulated
@@ -110,3 +111,45 @@ def test_a_task_of_a_generation_that_is_past_changes_nothing(flow: str) -> None:
                 town.invoke(function, event)
             assert town.digest() == before, function
             town.restore(kept)
+
+
+@pytest.mark.parametrize("function", ["PrepareStorage", "LaunchMachine"])
+def test_what_a_task_made_before_it_died_is_found_by_a_teardown_that_comes_first(function: str) -> None:
+    with simulated() as town:
+        lab_id = town.request(users=2)
+        unit = until(town, function)
+        before = town.snapshot()
+        for place in range(MOST_CALLS):
+            town.restore(before)
+            if town.deliver(unit, (Strike(place, "dies"),)):
+                break
+            assert town.delete(lab_id).status == 202
+            _finished(town, lab_id)
+            assert town.lab(lab_id)["phase"] == "DELETED", place
+            assert [part for part in Evidence(town).parts() if part.lab_id == lab_id] == [], (function, place)
+        assert place > 5
+
+
+@pytest.mark.parametrize(("flow", "end"), [("provision", "READY"), ("stop", "STOPPED"), ("start", "READY")])
+def test_no_wake_up_is_lost_whatever_happens_between_two_calls(flow: str, end: str) -> None:
+    """What is waited for happens while the task that is to wait for it is under way: no timer is needed to go on."""
+    with simulated() as town:
+        FLOWS[flow].ask(town, FLOWS[flow].before(town))
+        unit = until(town, "AwaitMachine")
+        before = town.snapshot()
+        for place in range(MOST_CALLS):
+            town.restore(before)
+            if not overtaken(town, unit, place, lambda: _everything_else(town)):
+                break
+            town.settle()
+            (lab_id,) = town.labs()
+            assert town.lab(lab_id)["phase"] == end, place
+        assert place > 1
+
+
+def _everything_else(town: Town) -> None:
+    for _ in range(60):
+        unit = next((one for one in town.units() if one.kind not in ("stream", "tick")), None)
+        if unit is None:
+            return
+        town.nested(unit)
