@@ -16,6 +16,7 @@ import warnings
 from rich.console import Console
 from rich.table import Table
 
+from tests.fakes.sim.faults import KINDS
 from tests.sweep import rows
 from tests.sweep.faults import REPORT, Swept, replay, sweep_all, written
 
@@ -49,7 +50,7 @@ def _options() -> argparse.Namespace:
 
 
 def _swept(names: list[str], faults: int, seed: int, workers: int) -> int:
-    console, began, done = Console(highlight=False), time.perf_counter(), []
+    console, began, done = _console(), time.perf_counter(), list[Swept]()
     what = "singles" if faults == 1 else "singles and pairs"
     console.print(f"{what} of {len(names)} flows, seed {seed}, {workers} processes")
     for one in sweep_all(names, faults, seed, workers):
@@ -59,6 +60,7 @@ def _swept(names: list[str], faults: int, seed: int, workers: int) -> int:
     done.sort(key=lambda one: names.index(one.name))
     report = written(done, seed, took)
     console.print(_table(done, took))
+    console.print(_kinds(done))
     for one in done:
         for violation in one.result.violations:
             console.print(f"[red]{violation.what}[/red]\n  make faults REPLAY='{violation.path}'", soft_wrap=True)
@@ -75,7 +77,7 @@ def _table(done: list[Swept], took: float) -> Table:
         table.add_column(name, justify="left" if name in ("flow", "ends") else "right")
     for one in done:
         result = one.result
-        ends = " · ".join(f"{phase} {count}" for phase, count in result.ends.most_common())
+        ends = " · ".join(phase for phase, _ in result.ends.most_common())
         numbers = (result.calls, len(result.struck), result.histories, result.units, result.states)
         tail = (f"{result.seconds:.0f}", f"{one.per_second:,.0f}", str(len(result.violations)), ends)
         table.add_row(one.name, *(f"{number:,}" for number in numbers), *tail)
@@ -86,6 +88,24 @@ def _table(done: list[Swept], took: float) -> Table:
     calls = sum(one.result.calls for one in done)
     table.add_row("all", f"{calls:,}", "", f"{total:,}", f"{executed:,}", "", f"{took:.0f}", speed, str(wrong), "", style="bold")
     return table
+
+
+def _kinds(done: list[Swept]) -> Table:
+    """How often a delivery was struck in each way."""
+    table = Table(title="Deliveries struck, by kind of fault")
+    table.add_column("flow")
+    kinds = [kind for kind in KINDS if any(one.result.struck.get(kind) for one in done)]
+    for kind in kinds:
+        table.add_column(kind.replace("_", " "), justify="right")
+    for one in done:
+        table.add_row(one.name, *(f"{one.result.struck.get(kind, 0):,}" for kind in kinds))
+    return table
+
+
+def _console() -> Console:
+    """Wide enough for the tables, also where there is no terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=140)
 
 
 def _replayed(path: str) -> int:
