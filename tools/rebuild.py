@@ -277,6 +277,7 @@ def main() -> int:
     lost_at = datetime.fromisoformat(asked.lost_at).timestamp() if asked.lost_at else time.time()
     target: OnAws | OnThisMachine
     if asked.local:
+        os.environ["AWR_REGION"] = asked.region
         target = OnThisMachine(asked.local, asked.bucket)
     else:
         chosen = dict(one.split("=", 1) for one in asked.parameters)

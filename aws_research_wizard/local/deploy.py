@@ -134,7 +134,8 @@ class Deployer:
             s3.head_object(Bucket=bucket, Key=key)
         except ClientError:
             if bucket not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
-                s3.create_bucket(Bucket=bucket)
+                elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
+                s3.create_bucket(Bucket=bucket, **({} if REGION == "us-east-1" else elsewhere))
             s3.put_object(Bucket=bucket, Key=key, Body=file.read_bytes())
 
     def _lock_buckets(self, s3: Any, package: Package) -> None:

@@ -21,6 +21,7 @@ from aws_research_wizard.client import profiles
 from aws_research_wizard.client.calls import Calls
 from aws_research_wizard.client.errors import CannotReach, Unavailable, WizardError
 from aws_research_wizard.local import cloud, processes
+from aws_research_wizard.local.calls import Unreachable, get_json
 from aws_research_wizard.local.deploy import PREFIX, STAGE, Deployer, timer_event
 from aws_research_wizard.local.home import Home, any_free_port
 from aws_research_wizard.local.looking import condition
@@ -28,7 +29,6 @@ from aws_research_wizard.local.looking import condition
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 CLOUD_PARTS = ("emulator", "infra", "runner")
-MACHINE_ROOT = "AWR_MACHINE_ROOT"
 WORKER = "_worker.py"
 PATIENCE = 300.0
 
@@ -54,6 +54,7 @@ class Ground:
     folder: Path
     lock: threading.RLock = field(default_factory=threading.RLock)
     risen: int = 0
+    seen: set[str] = field(default_factory=set)
 
     @property
     def home(self) -> Home:
@@ -124,13 +125,21 @@ class Ground:
         return [one for one in self._ours(processes.CLOUD_MARK, str(self.home.root)) if WORKER in words(one)]
 
     def of_machines(self) -> dict[str, list[psutil.Process]]:
-        """Every process of every machine here, by instance."""
+        """Every process of every machine that there ever was here, by instance: people's servers and kernels too."""
         found: dict[str, list[psutil.Process]] = {}
-        inside = f"{self.home.machines}/"
-        for process, env in _environments():
-            if env.get(MACHINE_ROOT, "").startswith(inside) and processes.MACHINE_MARK in env:
+        known = self.machines()
+        for process, env in environments():
+            if env.get(processes.MACHINE_MARK) in known:
                 found.setdefault(env[processes.MACHINE_MARK], []).append(process)
         return found
+
+    def machines(self) -> set[str]:
+        """The id of every machine that was seen here."""
+        self.seen |= {path.name for path in self.home.machines.glob("i-*")}
+        with contextlib.suppress(Unreachable, KeyError):
+            found = get_json(f"{self.home.endpoints()['infra']}/_local/instances")["instances"]
+            self.seen |= {str(one["id"]) for one in found}
+        return self.seen
 
     def healthy(self) -> bool:
         """Do all parts run and answer?"""
@@ -138,10 +147,11 @@ class Ground:
         return all(condition(self.home, name, endpoints) == "answering" for name in CLOUD_PARTS)
 
     def _ours(self, mark: str, value: str) -> Iterator[psutil.Process]:
-        return (process for process, env in _environments() if env.get(mark) == value)
+        return (process for process, env in environments() if env.get(mark) == value)
 
 
-def _environments() -> Iterator[tuple[psutil.Process, dict[str, str]]]:
+def environments() -> Iterator[tuple[psutil.Process, dict[str, str]]]:
+    """Every living process whose environment we may read, but ourselves."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             if process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:

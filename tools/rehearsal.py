@@ -1,0 +1,302 @@
+"""The loss of a region, rehearsed on two emulated ones: killed, removed, begun again by one command, compared byte for byte.
+
+    python -m tools.rehearsal          (make rehearsal)
+
+Region one (us-east-1) runs two labs whose people write files; backups and the tables' snapshot go to the bucket of region two
+(us-west-2) by the code that does it on AWS. Then every process of region one is killed and its folder removed. `tools.rebuild` is
+tried dry, broken off once with `kill -9`, given again, and given a third time, which must change nothing. At the end both labs
+are as they were, under their ids, with every file that a backup held. Writes `build/rehearsal.json`; exit 1 if anything differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from aws_research_wizard.client import profiles
+from aws_research_wizard.client.calls import Calls
+from aws_research_wizard.local import processes
+from aws_research_wizard.local.deploy import PREFIX, STAGE, timer_event
+from aws_research_wizard.local.home import ACCOUNT, Home, any_free_port, write_atomically
+from tools.hub import Person
+from tools.residue import Cloud
+from tools.storm.ground import ROOT, Ground, environments, until
+from tools.storm.life import KERNEL, READ, WRITE
+
+REPORT = ROOT / "build" / "rehearsal.json"
+ONE, TWO = "us-east-1", "us-west-2"
+BUCKET = f"{PREFIX}-backups-copy-{ACCOUNT}"
+GRACE = "grace@example.org"
+UP = "import sys, json; from aws_research_wizard.local import cloud; cloud.up(**json.loads(sys.argv[1]))"
+
+
+@dataclass
+class Region:
+    """One emulated region: a local cloud in a folder of its own, run by processes that know only this region."""
+
+    name: str
+    folder: Path
+
+    @property
+    def home(self) -> Home:
+        return Home.at(self.folder / "home")
+
+    def env(self) -> dict[str, str]:
+        places = {"AWR_HOME": str(self.home.root), "AWR_CONFIG": str(self.folder / "config.json")}
+        return {**os.environ, **places, "AWR_REGION": self.name}
+
+    def up(self, **options: Any) -> None:
+        subprocess.run([sys.executable, "-c", UP, json.dumps(options)], cwd=ROOT, env=self.env(), check=True)
+
+    def client(self, service: str) -> Any:
+        where = self.home.endpoints()
+        return Cloud(where["emulator"], where["infra"], self.name).client(service)
+
+    def calls(self, token: str = "") -> Calls:
+        known = profiles.current("local", {"AWR_CONFIG": str(self.folder / "config.json")})
+        return Calls(known.url, token or known.token)
+
+    def kill(self) -> int:
+        """`kill -9` to all of it: the cloud's parts, its workers, its machines with everybody's kernels."""
+        machines, dead = Ground(self.folder).machines(), 0
+        while found := [one for one, env in environments() if self._is_mine(env, machines)]:
+            for process in found:
+                try:
+                    process.send_signal(signal.SIGKILL)
+                    dead += 1
+                except psutil.Error:
+                    continue
+            time.sleep(0.2)
+        return dead
+
+    def _is_mine(self, env: dict[str, str], machines: set[str]) -> bool:
+        return env.get(processes.CLOUD_MARK) == str(self.home.root) or env.get(processes.MACHINE_MARK) in machines
+
+
+@dataclass
+class Rehearsal:
+    """The story, what was written in it, and which promises were kept."""
+
+    one: Region
+    two: Region
+    say: Callable[[str], None]
+    files: dict[str, dict[str, str]] = field(default_factory=dict)
+    late: dict[str, str] = field(default_factory=dict)
+    phases: dict[str, str] = field(default_factory=dict)
+    promises: list[tuple[str, bool, str]] = field(default_factory=list)
+    rebuilt: dict[str, Any] = field(default_factory=dict)
+
+    def run(self) -> bool:
+        """Everything, in order; True when every promise was kept."""
+        self._two_regions()
+        self._two_labs()
+        self._backups()
+        self._disaster()
+        self._begin_again()
+        self._compare()
+        return all(kept for _, kept, _ in self.promises)
+
+    def promise(self, what: str, kept: bool, seen: str = "") -> None:
+        self.promises.append((what, kept, seen))
+        self.say(f"  {'✔' if kept else '✘'} {what}{': ' + seen if seen else ''}")
+
+    def _two_regions(self) -> None:
+        """Region two has the bucket and nothing else; each knows where the other answers."""
+        taken: set[int] = set()
+        for region in (self.one, self.two):
+            ports = {}
+            for name in ("emulator", "infra"):
+                ports[name] = any_free_port(taken)
+                taken.add(ports[name])
+            region.home.remember(ports=ports)
+        for here, there in ((self.one, self.two), (self.two, self.one)):
+            write_atomically(here.home.root / "regions.json", json.dumps({there.name: there.home.endpoints()["emulator"]}))
+        self.two.up(empty=True)
+        self.two.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": TWO})
+        self.two.client("s3").put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        self.one.up(parameters={"SecondRegion": TWO, "SecondBucket": BUCKET})
+        self.say(f"two regions are up: {ONE} with a stage, {TWO} with a bucket")
+
+    def _two_labs(self) -> None:
+        with self.one.calls() as calls:
+            asked = [calls.create_lab({"domain": "base", "users": 3, "name": name}) for name in ("busy", "asleep")]
+            for lab in asked:
+                until(f"{lab['id']} is ready", lambda lab=lab: calls.lab(lab["id"])["phase"] == "READY", 400)  # type: ignore[misc]
+            self.busy, self.asleep = (str(lab["id"]) for lab in asked)
+            calls.put_person({"email": GRACE, "role": "member", "teams": ["default"]})
+            calls.add_user(self.busy, GRACE, "member")
+            self.token = str(calls.create_token({"label": "from region one"}, person=GRACE)["token"])
+            for lab_id in (self.busy, self.asleep):
+                self.files[lab_id] = self._write(calls, lab_id, f"{lab_id}/", 12)
+
+    def _write(self, calls: Calls, lab_id: str, prefix: str, count: int) -> dict[str, str]:
+        """Files of many sizes, written by a kernel; what it says each hashes to."""
+        person = Person.by_link(calls.login(lab_id)["url"])
+        person.start_server()
+        sizes = (0, 1, 4_096, 70_000, 1_500_000, 9)
+        wanted = [(f"{prefix}{number}/ä file {number}.bin", sizes[number % len(sizes)]) for number in range(count)]
+        wanted += [(f"shared/{prefix}{number}.csv", 2_000) for number in range(3)]
+        cell = person.run(person.start_kernel(KERNEL), WRITE.format(files=wanted))
+        told: dict[str, str] = {}
+        for line in cell.text.splitlines():
+            told |= json.loads(line)
+        return {name if name.startswith("shared/") else f"homes/{person.user}/{name}": digest for name, digest in told.items()}
+
+    def _backups(self) -> None:
+        with self.one.calls() as calls:
+            for lab_id in (self.busy, self.asleep):
+                made = calls.wire.send("POST", f"/labs/{lab_id}/backups", {})
+                path = f"/labs/{lab_id}/backups/{made['id']}"
+                until("the backup is finished", lambda path=path: self._finished(calls.wire.get(path)), 300)  # type: ignore[misc]
+                found = calls.wire.get(path)
+                seen = f"{found['files']} files, {found['bytes']} bytes"
+                self.promise(f"{lab_id} is backed up and copied", bool(found["copied_at"]), seen)
+            calls.stop_lab(self.asleep)
+            until("one lab sleeps", lambda: calls.lab(self.asleep)["phase"] == "STOPPED", 200)
+            self.late = self._write(calls, self.busy, "late/", 2)
+            self.phases = {lab_id: calls.lab(lab_id)["phase"] for lab_id in self.files}
+        answer = self.one.client("lambda").invoke(
+            FunctionName=f"{PREFIX}-back_up_tables", Payload=json.dumps(timer_event()).encode()
+        )
+        told = json.loads(answer["Payload"].read())
+        seen = f"{told.get('people')} people, {told.get('labs')} labs"
+        self.promise(
+            "the tables are kept in the second region",
+            bool(told.get("copied")),
+            f"{told.get('people')} people, {told.get('labs')} labs",
+        )
+
+    def _finished(self, backup: Any) -> bool:
+        if backup["state"] == "FAILED":
+            raise SystemExit(f"the backup failed: {backup['cause']}")
+        return bool(backup["state"] == "FINISHED")
+
+    def _disaster(self) -> None:
+        self.lost_at = datetime.now(UTC)
+        dead = self.one.kill()
+        shutil.rmtree(self.one.folder)
+        self.promise("region one is gone", not self.one.folder.exists(), f"{dead} processes killed, its folder removed")
+
+    # ── the one command ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _begin_again(self) -> None:
+        dry = subprocess.run(self._words("--dry-run"), cwd=ROOT, env=self.two.env(), capture_output=True, text=True)
+        self.promise("a dry run names both labs", all(lab_id in dry.stdout for lab_id in self.files) and not dry.returncode)
+        self._broken_off()
+        self.say("the command, in full:")
+        done = subprocess.run(self._words(), cwd=ROOT, env=self.two.env())
+        self.rebuilt = json.loads((self.two.folder / "rebuild.json").read_text())
+        self.promise("one command rebuilds the stage", not done.returncode, f"in {self.rebuilt['seconds']} s")
+        again = subprocess.run(self._words(), cwd=ROOT, env=self.two.env(), capture_output=True, text=True)
+        with self.two.calls() as calls:
+            restores = {lab_id: self._restores(calls, lab_id) for lab_id in self.files}
+        self.promise("given once more it changes nothing", not again.returncode and set(restores.values()) == {1})
+
+    def _words(self, *more: str) -> list[str]:
+        report = ["--report", str(self.two.folder / "rebuild.json"), "--lost-at", self.lost_at.isoformat()]
+        where = ["--stage", STAGE, "--region", TWO, "--from", BUCKET, "--local", str(self.two.home.root)]
+        return [sys.executable, "-m", "tools.rebuild", *where, *report, *more]
+
+    def _broken_off(self) -> None:
+        """Killed as soon as a lab is on its way."""
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        running = subprocess.Popen(self._words(), cwd=ROOT, env=self.two.env(), **quiet)
+        until("a lab is on its way", lambda: running.poll() is not None or self._some_lab(), 300)
+        running.kill()
+        running.wait()
+        self.promise("the command was broken off", running.returncode == -signal.SIGKILL)
+
+    def _some_lab(self) -> bool:
+        try:
+            items = self.two.client("dynamodb").scan(TableName=f"{PREFIX}-labs")["Items"]
+        except Exception:  # the region has no tables yet
+            return False
+        return any(item["sk"]["S"] == "LAB" for item in items)
+
+    def _restores(self, calls: Calls, lab_id: str) -> int:
+        names = [event["name"] for event in calls.events(lab_id)]
+        return names.count("RestoreFinished")
+
+    # ── is it as it was? ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _compare(self) -> None:
+        with self.two.calls(self.token) as calls:
+            self.promise("a token from region one still counts", calls.whoami()["email"] == GRACE)
+        with self.two.calls() as calls:
+            for lab_id, told in self.files.items():
+                lab: Any = calls.lab(lab_id)
+                if self.phases[lab_id] == "STOPPED":
+                    until("it sleeps again", lambda lab_id=lab_id: calls.lab(lab_id)["phase"] == "STOPPED", 120)  # type: ignore[misc]
+                    lab = calls.lab(lab_id)
+                self.promise(f"{lab_id} is {self.phases[lab_id]} as before", lab["phase"] == self.phases[lab_id], lab["phase"])
+                root = self.two.home.efs / str((lab["storage"] or {}).get("file_system_id"))
+                wrong = [name for name, digest in told.items() if _digest(root / name) != digest]
+                self.promise(f"its {len(told)} files are the same, byte for byte", not wrong, "; ".join(wrong[:3]))
+            person = Person.by_link(calls.login(self.busy)["url"])
+            person.start_server()
+            mine = {
+                name.partition("/")[2].partition("/")[2]: digest
+                for name, digest in self.files[self.busy].items()
+                if name[0] == "h"
+            }
+            cell = person.run(person.start_kernel(KERNEL), READ.format(names=list(mine)))
+            self.promise("a kernel there reads them", json.loads(cell.text or "{}") == mine)
+        lost = len(self.late)
+        self.say(f"  · written after the backup, and lost with the region: {lost} files (the RPO)")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def show(rehearsal: Rehearsal) -> None:
+    table = Table("promise", "kept", "seen", title=f"{ONE} lost, {TWO} rebuilt", title_justify="left")
+    for what, kept, seen in rehearsal.promises:
+        table.add_row(what, "yes" if kept else "NO", seen)
+    for lab in rehearsal.rebuilt.get("labs", ()):
+        table.add_row(
+            f"{lab['id']}: RPO {lab['rpo']:.0f} s, RTO {lab['rto']:.0f} s", "", f"{lab['count']} files, {lab['size']} bytes"
+        )
+    Console().print(table)
+
+
+def main() -> int:
+    folder = Path(tempfile.mkdtemp(prefix="wizard-rehearsal-"))
+    one, two = Region(ONE, folder / "one"), Region(TWO, folder / "two")
+    if not os.environ.get("AWR_PACKAGE"):
+        os.environ["AWR_PACKAGE"] = str(folder / "package")
+        words = [sys.executable, "-m", "tools.package", "--stage", STAGE, "--out", os.environ["AWR_PACKAGE"]]
+        subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
+    rehearsal = Rehearsal(one, two, lambda text: print(text, flush=True))
+    held = False
+    try:
+        held = rehearsal.run()
+    finally:
+        for region in (one, two):
+            region.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+        REPORT.parent.mkdir(exist_ok=True)
+        promises = [{"promise": what, "kept": kept, "seen": seen} for what, kept, seen in rehearsal.promises]
+        REPORT.write_text(json.dumps({"held": held, "promises": promises, "rebuilt": rehearsal.rebuilt}, indent=2) + "\n")
+    show(rehearsal)
+    return 0 if held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
