@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test check smoke faults soak bugs bench package deploy requirements packs locks generate fmt clean
+.PHONY: help setup demo test check smoke faults soak bugs storm outage rebuild rehearsal bench package deploy requirements packs locks generate fmt clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -64,6 +64,18 @@ soak: setup ## random histories of the whole system (SECONDS=600, SEED=, REPLAY=
 
 bugs: setup ## plant bugs in a copy of the tree, one at a time: each must be caught (ONLY='words')
 	@python -m tools.bugs $(if $(ONLY),--only '$(ONLY)')
+
+storm: setup ## lab lives on a real local cloud while its parts are killed (LIVES=30, SEED=); writes build/storm.json
+	@python -m tools.storm --lives $(or $(LIVES),30) $(if $(SEED),--seed $(SEED))
+
+outage: setup ## a lab serves while its control plane is dead (SECONDS=600); writes build/outage.json
+	@python -m tools.outage --seconds $(or $(SECONDS),600)
+
+rebuild: setup ## begin a lost stage again in another region (STAGE=, REGION=, FROM=bucket, DRY_RUN=1, PARAMETERS=)
+	@python -m tools.rebuild --stage $(STAGE) --region $(REGION) --from $(FROM) $(if $(DRY_RUN),--dry-run) $(PARAMETERS)
+
+rehearsal: setup ## a region lost and begun again, on two emulated ones; writes build/rehearsal.json
+	@python -m tools.rehearsal
 
 bench: setup ## the figures, each beside a peer in one run; writes build/bench.json
 	python -m bench

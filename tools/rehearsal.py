@@ -10,6 +10,7 @@ are as they were, under their ids, with every file that a backup held. Writes `b
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
@@ -190,7 +191,8 @@ class Rehearsal:
     def _disaster(self) -> None:
         self.lost_at = datetime.now(UTC)
         dead = self.one.kill()
-        shutil.rmtree(self.one.folder)
+        gone = self.one.folder.rename(self.one.folder.with_name("gone"))
+        self.removing = subprocess.Popen(["rm", "-rf", str(gone)])  # tens of thousands of files: nobody waits for it
         self.promise("region one is gone", not self.one.folder.exists(), f"{dead} processes killed, its folder removed")
 
     # ── the one command ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -277,6 +279,7 @@ def show(rehearsal: Rehearsal) -> None:
 
 
 def main() -> int:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     folder = Path(tempfile.mkdtemp(prefix="wizard-rehearsal-"))
     one, two = Region(ONE, folder / "one"), Region(TWO, folder / "two")
     if not os.environ.get("AWR_PACKAGE"):
