@@ -199,16 +199,22 @@ class Rehearsal:
 
     def _begin_again(self) -> None:
         dry = subprocess.run(self._words("--dry-run"), cwd=ROOT, env=self.two.env(), capture_output=True, text=True)
-        self.promise("a dry run names both labs", all(lab_id in dry.stdout for lab_id in self.files) and not dry.returncode)
+        planned = [lab["id"] for lab in self._told()["labs"]] if not dry.returncode else []
+        self.promise(
+            "a dry run names both labs and makes nothing", set(planned) == set(self.files) and not self._some_lab(), dry.stderr
+        )
         self._broken_off()
         self.say("the command, in full:")
         done = subprocess.run(self._words(), cwd=ROOT, env=self.two.env())
-        self.rebuilt = json.loads((self.two.folder / "rebuild.json").read_text())
+        self.rebuilt = self._told()
         self.promise("one command rebuilds the stage", not done.returncode, f"in {self.rebuilt['seconds']} s")
         again = subprocess.run(self._words(), cwd=ROOT, env=self.two.env(), capture_output=True, text=True)
         with self.two.calls() as calls:
             restores = {lab_id: self._restores(calls, lab_id) for lab_id in self.files}
         self.promise("given once more it changes nothing", not again.returncode and set(restores.values()) == {1})
+
+    def _told(self) -> Any:
+        return json.loads((self.two.folder / "rebuild.json").read_text())
 
     def _words(self, *more: str) -> list[str]:
         report = ["--report", str(self.two.folder / "rebuild.json"), "--lost-at", self.lost_at.isoformat()]
