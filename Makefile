@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test check smoke faults soak bugs storm outage rebuild rehearsal bench package deploy requirements packs locks generate fmt clean
+.PHONY: help setup demo test check smoke faults soak bugs storm outage rebuild snapshot rehearsal bench package deploy requirements packs locks generate fmt clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ outage: setup ## a lab serves while its control plane is dead (SECONDS=600); wri
 
 rebuild: setup ## begin a lost stage again in another region (STAGE=, REGION=, FROM=bucket, DRY_RUN=1, PARAMETERS=)
 	@python -m tools.rebuild --stage $(STAGE) --region $(REGION) --from $(FROM) $(if $(DRY_RUN),--dry-run) $(PARAMETERS)
+
+snapshot: setup ## the tables of STAGE beside its backups, now (it happens every night)
+	@python -m tools.snapshot --stage $(STAGE)
 
 rehearsal: setup ## a region lost and begun again, on two emulated ones; writes build/rehearsal.json
 	@python -m tools.rehearsal

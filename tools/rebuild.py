@@ -127,6 +127,8 @@ class Rebuilding:
     def show(self, title: str) -> None:
         """The table."""
         table = Table("lab", "was", "backup", "is", "files", "RPO", "RTO", "trouble", title=title, title_justify="left")
+        for name in (0, 2):
+            table.columns[name].no_wrap = True
         for one in self.labs:
             backup = one.backup["id"] if one.backup else "none"
             files = f"{one.count} files, {one.size / 1e6:.1f} MB" if one.back else one.files or "-"

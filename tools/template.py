@@ -20,7 +20,7 @@ FAMILY = "aws-research-wizard-*"
 PREFIX = "aws-research-wizard-${Stage}"
 FUNCTION_ARN = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:" + PREFIX
 SERVERLESS = "AWS::Serverless::"
-KEPT_STAGES = ("prod",)
+KEPT_STAGES = ("prod", "prod2")
 BOOT_TIMEOUT = "${BootTimeoutSeconds}"
 
 
