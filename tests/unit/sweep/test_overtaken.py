@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from chalicelib.labs import account, census, ec2, findings, store
 from chalicelib.runtime.errors import Superseded
 from tests.fakes.sim.faults import Strike
 from tests.fakes.sim.flows import FLOWS
@@ -153,3 +155,21 @@ def _everything_else(town: Town) -> None:
         if unit is None:
             return
         town.nested(unit)
+
+
+def test_a_machine_is_judged_again_before_it_is_ended() -> None:
+    """When it was listed its lab counted another machine; when it is to be ended its lab is in motion: it may be the new one."""
+    with simulated() as town:
+        lab_id = town.request(users=2)
+        town.quiet()
+        tags = [{"Key": f"aws-research-wizard:{name}", "Value": value} for name, value in (("lab", lab_id), ("stage", "test"))]
+        made = {"ResourceType": "instance", "Tags": tags}
+        stray = town.ec2.run_instances(InstanceType="m6i.large", ClientToken="stray", TagSpecifications=[made])
+        found = stray["Instances"][0]["InstanceId"]
+        (thing,) = (one for one in census.machines(ec2.all_machines()) if one.id == found)
+        lab = store.load(lab_id)
+        verdict = findings.judge(thing, census.owner(lab, (), weighty=True), town.now, town.now, timedelta(0))
+        assert verdict.verdict is findings.Verdict.REMOVE
+        assert town.scale(lab_id, instance_type="r6i.4xlarge").status == 202
+        account.settle(thing, verdict, account.Asked("test", grace=timedelta(0)), town.now, weighty=True)
+        assert town.cloud.shelf("ec2.instances").get(found)["State"]["Name"] == "pending"
