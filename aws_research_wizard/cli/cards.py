@@ -66,7 +66,7 @@ def page(lab: "LabView") -> str:
 def release(lab: "LabView") -> str:
     """What it runs, whether a newer one is there, and why it does not run that."""
     newer, note = lab["newer_release"], lab["release_note"]
-    there = f"{lab['upgrading'] and 'being upgraded to' or 'a newer one is there:'} {newer}" if newer else ""
+    there = f"{(lab['upgrading'] and 'being upgraded to') or 'a newer one is there:'} {newer}" if newer else ""
     how = f"{PROGRAM} jupyter upgrade {lab['id']}" if newer and not note and not lab["upgrading"] else ""
     return " · ".join(part for part in (lab["release"] or "", there, note or "", how) if part)
 
