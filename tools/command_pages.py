@@ -12,6 +12,8 @@ from pathlib import Path
 
 import click
 
+from tools import fresh
+
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "command-line.md"
 
 
@@ -40,14 +42,7 @@ def page() -> str:
 
 def main() -> int:
     """Write, or check."""
-    fresh = page()
-    if "--check" not in sys.argv:
-        PAGE.write_text(fresh)
-        return 0
-    if not PAGE.exists() or PAGE.read_text() != fresh:
-        print(f"{PAGE.name} is stale: run `make generate`", file=sys.stderr)
-        return 1
-    return 0
+    return fresh.keep(PAGE, page())
 
 
 if __name__ == "__main__":

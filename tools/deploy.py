@@ -27,7 +27,6 @@ from tools import package
 from tools.stack import APP, Account, Failed, Stack, is_there, make_code_bucket, upload, url_of
 from tools.template import KEPT_STAGES, unconnected
 
-
 MIGRATING_SECONDS = 910  # a function's longest run, and a little
 
 

@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from tests.contract.truths import TRUTHS, Truth
+from tools import fresh
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "fakes.md"
 NAMES = {
@@ -60,14 +61,7 @@ def _service(service: str, truths: Iterable[Truth]) -> str:
 
 def main() -> int:
     """Write, or check."""
-    fresh = page()
-    if "--check" not in sys.argv:
-        PAGE.write_text(fresh)
-        return 0
-    if not PAGE.exists() or PAGE.read_text() != fresh:
-        print(f"{PAGE.name} is stale: run `make generate`", file=sys.stderr)
-        return 1
-    return 0
+    return fresh.keep(PAGE, page())
 
 
 if __name__ == "__main__":
