@@ -173,3 +173,15 @@ def test_a_machine_is_judged_again_before_it_is_ended() -> None:
         assert town.scale(lab_id, instance_type="r6i.4xlarge").status == 202
         account.settle(thing, verdict, account.Asked("test", grace=timedelta(0)), town.now, weighty=True)
         assert town.cloud.shelf("ec2.instances").get(found)["State"]["Name"] == "pending"
+
+
+@pytest.mark.parametrize("deliveries", range(1, 9))
+def test_when_all_workflows_die_a_lab_that_never_opened_ends_failed_and_breaks_no_law(deliveries: int) -> None:
+    with simulated() as town:
+        lab_id = town.request(users=2)
+        for _ in range(deliveries):
+            town.deliver(town.units()[0])
+        town.workflows.break_off()
+        town.quiet()
+        assert check(town, quiet=True) == []
+        assert town.lab(lab_id)["phase"] == "FAILED"
