@@ -56,11 +56,12 @@ class Outage:
     def run(self) -> bool:
         """The whole story; True when every promise was kept."""
         owner, known, ticket = self._cast()
-        self.kernel = owner.start_kernel(KERNEL)
-        owner.run(self.kernel, "count = 0")
-        self._kill_control_plane()
-        self._live_on(owner, known, ticket)
-        self._come_back(owner)
+        with owner.http, known.http:
+            self.kernel = owner.start_kernel(KERNEL)
+            owner.run(self.kernel, "count = 0")
+            self._kill_control_plane()
+            self._live_on(owner, known, ticket)
+            self._come_back(owner)
         return all(kept for _, kept, _ in self.promises)
 
     def promise(self, what: str, kept: bool, seen: str = "") -> None:
@@ -150,7 +151,12 @@ class Outage:
             self.promise(what, False, f"{type(error).__name__}: {error}")
 
     def _comes_with_ticket(self, ticket: str) -> None:
-        self._tried("a ticket from before opens the lab and a new server starts", lambda: _works(Person.by_link(ticket)))
+        def comes() -> str:
+            person = Person.by_link(ticket)
+            with person.http:
+                return _works(person)
+
+        self._tried("a ticket from before opens the lab and a new server starts", comes)
 
     def _starts_server(self, known: Person) -> None:
         self._tried("somebody who is known starts a server", lambda: _works(known))

@@ -151,7 +151,11 @@ class Boot:
     def _prove(self) -> dict[str, object]:
         region = self.machine.region
         endpoint = proof.sts_endpoint(region, os.environ.get("AWS_ENDPOINT_URL_STS") or os.environ.get("AWS_ENDPOINT_URL"))
-        return proof.make(Metadata().credentials(), self.machine.lab_id, region, endpoint, datetime.now(UTC))
+        try:
+            credentials = Metadata().credentials()
+        except (OSError, KeyError, ValueError) as error:  # a new instance's role may be known there only after some seconds
+            raise Away(f"the metadata service gave no credentials: {error}") from error
+        return proof.make(credentials, self.machine.lab_id, region, endpoint, datetime.now(UTC))
 
     def _todays_orders(self) -> Orders:
         """Return today's orders, or the last known when nobody answers."""

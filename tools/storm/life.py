@@ -27,7 +27,7 @@ TYPES = ("m6i.xlarge", "m6i.2xlarge", "m6i.4xlarge")
 MOVING = frozenset({"PROVISIONING", "STOPPING", "STARTING", "SCALING", "DELETING"})
 GOAL_SECONDS = 600.0
 VISIT_SECONDS = 420.0
-MOST_LABS = 4
+MOST_LABS = 8
 WRITE = """
 import hashlib, json, os, random
 told = {{}}

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from aws_research_wizard.host import boot, commands, debian, guard, identity, storage
+from aws_research_wizard.host import boot, commands, control_plane, debian, guard, identity, storage
 from aws_research_wizard.host import orders as wanted
 from aws_research_wizard.host.boot import Boot
 from aws_research_wizard.host.control_plane import ControlPlane
 from aws_research_wizard.host.machine import Machine
+from aws_research_wizard.host.metadata import Credentials, Metadata
 from aws_research_wizard.host.orders import Orders
 from aws_research_wizard.host.steps import CommandFailed, StepFailed
 from tests.fakes.world import KEY, World
@@ -45,6 +46,22 @@ def test_script_has_no_words_of_its_own_left_to_fill() -> None:
     assert set(re.findall(r"__([A-Z_]+?)__", text)) == names
     assert subprocess.run(["bash", "-n", str(SCRIPT)], check=True).returncode == 0
     assert len(text.encode()) < 12_000, "user data takes 16 KB, and base64 and MIME their share"
+
+
+def test_credentials_that_come_late_are_waited_for(booting: Boot, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries, credentials = list[int](), Metadata.credentials
+
+    def late(self: Metadata) -> Credentials:
+        tries.append(1)
+        if len(tries) < 3:
+            raise OSError("404: not yet")
+        return credentials(self)
+
+    monkeypatch.setattr(Metadata, "credentials", late)
+    monkeypatch.setattr(control_plane, "delays", lambda: iter([0.01] * 9))
+    booting._claim()
+    assert len(tries) == 3
+    assert len(world.of("claim")) == 1
 
 
 def test_identity_is_claimed_with_a_signed_proof_and_kept_private(booting: Boot, world: World) -> None:
