@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -56,7 +57,7 @@ class Outage:
     def run(self) -> bool:
         """The whole story; True when every promise was kept."""
         owner, known, ticket = self._cast()
-        with owner.http, known.http:
+        with closing(owner.http), closing(known.http):
             self.kernel = owner.start_kernel(KERNEL)
             owner.run(self.kernel, "count = 0")
             self._kill_control_plane()
@@ -153,7 +154,7 @@ class Outage:
     def _comes_with_ticket(self, ticket: str) -> None:
         def comes() -> str:
             person = Person.by_link(ticket)
-            with person.http:
+            with closing(person.http):
                 return _works(person)
 
         self._tried("a ticket from before opens the lab and a new server starts", comes)

@@ -11,6 +11,7 @@ import json
 import random
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,7 +174,7 @@ class Life:
     def _work(self, visit: int) -> None:
         link = self._ask("login", lambda calls: calls.login(self.lab_id))["url"]
         person = Person.by_link(link)
-        with person.http:
+        with closing(person.http):
             person.start_server()
             kernel = person.start_kernel(KERNEL)
             home = f"homes/{person.user}"
