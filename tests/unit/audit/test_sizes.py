@@ -1,4 +1,4 @@
-"""A fact that says what changed still costs what one cost before: two write units, so at most 1 KB, where a budget counts on it."""
+"""A fact that says what changed still costs what one cost before: two write units, at most 1 KB, where a budget counts."""
 
 from __future__ import annotations
 

@@ -251,8 +251,9 @@ def test_each_tried_machine_has_a_line_of_its_own() -> None:
     ("said", "told"),
     [
         (
-            "User: arn:aws:sts::123456789012:assumed-role/stage-launch/f is not authorized to perform: ec2:RunInstances on resource: "
-            "arn:aws:ec2:us-east-1:123456789012:instance/* because no policy allows it. Encoded authorization failure message: 4Gx_-9",
+            "User: arn:aws:sts::123456789012:assumed-role/stage-launch/f is not authorized to perform: ec2:RunInstances on "
+            "resource: arn:aws:ec2:us-east-1:123456789012:instance/* because no policy allows it. "
+            "Encoded authorization failure message: 4Gx_-9",
             "User: f is not authorized to perform: ec2:RunInstances on resource: * because no policy allows it.",
         ),
         ("no arn:aws:states:us-east-1:123456789012:execution:stage-stop_lab:genomics-k3x9-2 there", "no genomics-k3x9-2 there"),
