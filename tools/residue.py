@@ -58,7 +58,8 @@ def _resources(cloud: Cloud, lab_id: str) -> Iterator[str]:
     for profile in iam.list_instance_profiles()["InstanceProfiles"]:
         if lab_id in profile["InstanceProfileName"]:
             yield f"instance profile {profile['InstanceProfileName']}"
-    for system in efs.describe_file_systems()["FileSystems"]:
+    pages = efs.get_paginator("describe_file_systems").paginate()
+    for system in (one for page in pages for one in page["FileSystems"]):
         if any(tag["Key"] == "lab" and tag["Value"] == lab_id for tag in system.get("Tags", [])):
             yield f"file system {system['FileSystemId']}"
 

@@ -64,7 +64,8 @@ def _roles(ground: Ground, _: frozenset[str]) -> Iterator[str]:
 def _file_systems(ground: Ground, kept: frozenset[str]) -> Iterator[str]:
     """Those nobody kept, those kept that are missing, and folders that stand for none."""
     efs = ground.client("efs")
-    there = {one["FileSystemId"]: one for one in efs.describe_file_systems()["FileSystems"]}
+    pages = efs.get_paginator("describe_file_systems").paginate()
+    there = {one["FileSystemId"] for page in pages for one in page["FileSystems"]}
     yield from (f"{name} has no owner" for name in there.keys() - kept)
     yield from (f"{name} was to be kept and is gone" for name in kept - there.keys())
     for name in there:
