@@ -66,8 +66,8 @@ def _file_systems(ground: Ground, kept: frozenset[str]) -> Iterator[str]:
     efs = ground.client("efs")
     pages = efs.get_paginator("describe_file_systems").paginate()
     there = {one["FileSystemId"] for page in pages for one in page["FileSystems"]}
-    yield from (f"{name} has no owner" for name in there.keys() - kept)
-    yield from (f"{name} was to be kept and is gone" for name in kept - there.keys())
+    yield from (f"{name} has no owner" for name in there - kept)
+    yield from (f"{name} was to be kept and is gone" for name in kept - there)
     for name in there:
         yield from (f"{one['MountTargetId']} of {name}" for one in efs.describe_mount_targets(FileSystemId=name)["MountTargets"])
     folders = {path.name for path in ground.home.efs.iterdir()}
