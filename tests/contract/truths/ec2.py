@@ -94,6 +94,14 @@ def a_stopped_machine_of_a_sold_out_type_does_not_start(place: Place) -> None:
     assert state(place, made) == "stopped"
 
 
+@truth(IDEMPOTENT, moto="sells without end", ministack="sells without end")
+def a_client_token_that_was_served_is_answered_also_when_the_type_is_sold_out(place: Place) -> None:
+    token = place.word("token")
+    made = run(place, InstanceType="m6i.8xlarge", ClientToken=token)
+    place.sell_out("m6i.8xlarge")
+    assert run(place, InstanceType="m6i.8xlarge", ClientToken=token) == made
+
+
 # ---- a machine's life ----------------------------------------------------------------------------------------------------
 
 

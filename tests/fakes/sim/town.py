@@ -422,6 +422,13 @@ class _Striker:
             if town.moments is not None:
                 town.moments.append(town.snapshot())
 
+    def _has_it(self, call: Call) -> bool:
+        """Has EC2 given this machine already (its token is known, or it is not stopped)? Then no capacity is asked for."""
+        machines, tokens = self.town.cloud.shelf("ec2.instances"), self.town.cloud.shelf("ec2.tokens")
+        ids = call.asked.get("InstanceIds", ())
+        states = [one["State"]["Name"] for one in (machines.get(each) for each in ids) if one]
+        return call.asked.get("ClientToken") in tokens or (bool(states) and "stopped" not in states)
+
     def _struck(self, strikes: list[Strike], call: Call, act: Callable[[], Any]) -> Any:
         cloud = self.town.cloud
         for strike in strikes:
@@ -439,7 +446,7 @@ class _Striker:
                     raise unreachable()
                 case "throttled":
                     raise too_often(call.service)
-                case "no_capacity":
+                case "no_capacity" if not self._has_it(call):
                     raise refusal("InsufficientInstanceCapacity", "We currently do not have sufficient capacity")
                 case "lost":
                     act()
