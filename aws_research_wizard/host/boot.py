@@ -52,6 +52,10 @@ SHORT_LIFE_SECONDS = 5.0
 """A supervisor that ends sooner than this would end again: whoever watches us then begins the whole boot anew."""
 
 
+class Again(BaseException):
+    """A part was killed, which says nothing against the machine: whoever watches us begins the boot anew."""
+
+
 class Ended(BaseException):
     """The machine was asked to end while the main thread was busy."""
 
@@ -88,6 +92,7 @@ class Boot:
         self.pool = ThreadPoolExecutor(8)
         self.supervisor: subprocess.Popen[bytes] | None = None
         self.supervised_at = 0.0
+        self.again = False
 
     def run(self) -> int:
         """Tell the story; return the exit code."""
@@ -97,6 +102,9 @@ class Boot:
             return self._serve()
         except Ended:
             return 0
+        except Again:
+            self.again = True
+            return 1
         except StepFailed as failure:
             if self.stop.is_set():
                 return 0
@@ -205,6 +213,8 @@ class Boot:
     def _wait_for_hub(self, supervisor: subprocess.Popen[bytes]) -> None:
         with self.steps.step("start hub"):
             if not hub.wait(self.machine, HUB_SECONDS, lambda: supervisor.poll() is None):
+                if (supervisor.poll() or 0) < 0:
+                    raise Again
                 raise hub.why_not(self.machine)
 
     def _ready(self, orders: Orders) -> None:
@@ -229,7 +239,7 @@ class Boot:
             if self.supervisor and self.supervisor.poll() is not None:
                 print("[boot] the supervisor ended", file=sys.stderr, flush=True)
                 if time.monotonic() - self.supervised_at < SHORT_LIFE_SECONDS:
-                    return 1
+                    raise Again
                 self._start_supervisor()
         return 0
 
@@ -257,12 +267,13 @@ class Boot:
             raise Ended
 
     def _end(self) -> None:
-        """Leave nothing behind: first the supervised parts, then all that carries our marker."""
+        """Leave nothing behind, first the supervised parts, then all that carries our marker; only those, if we begin again."""
         self.stop.set()
         self.pool.shutdown(wait=False, cancel_futures=True)
         if self.supervisor and self.supervisor.poll() is None:
             self.supervisor.terminate()
-        processes.end(lambda: processes.ours(self.machine.instance_id))
+        mine = processes.supervised if self.again else processes.ours
+        processes.end(lambda: mine(self.machine.instance_id))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 _lock = threading.Lock()
+DIED = "Worker process died"  # as the emulator says it
 
 
 def shared_copy(archive: Path, cache: Path) -> Path:
@@ -72,7 +73,7 @@ def hash_code_once() -> None:
 
 
 def name_errors() -> None:
-    """Make a failed function say its error's class, as Lambda does: workflows retry and catch by that name."""
+    """Make a failed function say its error's class, and a killed one that it exited: workflows retry and catch by name."""
     from ministack.core import lambda_runtime
     from ministack.services import lambda_svc
 
@@ -85,7 +86,7 @@ def name_errors() -> None:
 
     def noting(worker: Any, *args: Any, **kwargs: Any) -> Any:
         result = invoke(worker, *args, **kwargs)
-        last.name = result.get("type")
+        last.name = "Runtime.ExitError" if result.get("error") == DIED else result.get("type")
         return result
 
     def naming(*args: Any) -> Any:

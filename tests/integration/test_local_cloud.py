@@ -182,6 +182,17 @@ def test_a_failed_function_is_caught_by_its_errors_name(toys: Toy, name: str) ->
     until(lambda: toys.run_state(name) == "SUCCEEDED")
 
 
+def test_a_worker_that_is_killed_has_exited_and_its_step_is_tried_again(toys: Toy, name: str) -> None:
+    toys.ask("/runs", name=name, seconds=3)
+    until(lambda: name in toys.rows("first"))
+    ours = processes.marked(processes.CLOUD_MARK, str(toys.home.root))
+    workers = [one for one in ours if f"{toy.PREFIX}-first-" in " ".join(one.cmdline())]
+    assert workers
+    processes.send(workers, signal.SIGKILL)
+    until(lambda: name in toys.rows("token"))
+    until(lambda: _done(toys, name))
+
+
 def test_down_and_up_lose_nothing_and_warn_of_nothing(toys: Toy, name: str) -> None:
     toys.ask("/things", name=name)
     ports = toys.home.ports()

@@ -102,6 +102,7 @@ STORY = {
             "Type": "Task",
             "Resource": "${First}",
             "ResultPath": None,
+            "Retry": [{"ErrorEquals": ["Runtime.ExitError"], "IntervalSeconds": 1, "MaxAttempts": 3}],
             "Catch": [{"ErrorEquals": ["NoCapacity"], "ResultPath": None, "Next": "Caught"}],
             "Next": "Await",
         },

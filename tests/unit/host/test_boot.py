@@ -48,6 +48,19 @@ def test_script_has_no_words_of_its_own_left_to_fill() -> None:
     assert len(text.encode()) < 12_000, "user data takes 16 KB, and base64 and MIME their share"
 
 
+@pytest.mark.parametrize(("code", "ends"), [(-9, boot.Again), (1, StepFailed)])
+def test_a_supervisor_that_is_killed_is_begun_again_and_one_that_fails_is_told(
+    booting: Boot, monkeypatch: pytest.MonkeyPatch, code: int, ends: type[BaseException]
+) -> None:
+    class Supervisor:
+        def poll(self) -> int:
+            return code
+
+    monkeypatch.setattr(boot.hub, "wait", lambda *_: False)
+    with pytest.raises(ends):
+        booting._wait_for_hub(Supervisor())  # type: ignore[arg-type]
+
+
 def test_credentials_that_come_late_are_waited_for(booting: Boot, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     tries, credentials = list[int](), Metadata.credentials
 
