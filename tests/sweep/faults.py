@@ -100,14 +100,14 @@ def sweep(name: str, faults: int, seed: int = 0, kinds: tuple[str, ...] = KINDS)
 
 def sweep_all(names: Iterable[str], faults: int, seed: int, workers: int) -> Iterator[Swept]:
     """All flows on all cores, each as it is done; the longest begins first."""
-    ordered = sorted(names, key=lambda name: LONGEST.index(name) if name in LONGEST else -1)
+    ordered = sorted(names, key=lambda name: LONGEST.index(name) if name in LONGEST else len(LONGEST))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         done = [pool.submit(sweep, name, faults, seed) for name in ordered]
         for one in as_completed(done):
             yield one.result()
 
 
-LONGEST = ("provision", "teardown", "scale", "start", "stop")
+LONGEST = ("provision", "backup", "teardown", "scale", "restore", "start", "upgrade", "migrate", "tables", "weekly", "drill")
 
 
 def replay(path: str, see: Callable[[str, list[str]], None]) -> None:
