@@ -36,7 +36,9 @@ def old(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def left(vault: Vault) -> list[Backup]:
-    return [one for one in store.pieces(Backup, vault.lab_id) if one.state is State.FINISHED]
+    """The oldest first: the ids of one second are in no order."""
+    finished = [one for one in store.pieces(Backup, vault.lab_id) if one.state is State.FINISHED]
+    return sorted(finished, key=lambda one: one.asked_at)
 
 
 def test_what_the_policy_does_not_keep_goes_with_what_only_it_needed(aged: Vault) -> None:
