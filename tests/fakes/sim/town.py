@@ -20,7 +20,7 @@ from tests.fakes.gateway import Answer, Gateway
 from tests.fakes.sim import bus
 from tests.fakes.sim.bus import Delivery
 from tests.fakes.sim.cloud import Cloud, Json, Kept
-from tests.fakes.sim.faults import Call, Crash, Plan, Strike, refusal, too_often, unanswered, unreachable
+from tests.fakes.sim.faults import BETWEEN, Call, Crash, Plan, Strike, refusal, too_often, unanswered, unreachable
 from tests.fakes.sim.installed import fresh, installed
 from tests.fakes.sim.machine import Machines
 from tests.fakes.sim.shelf import number
@@ -60,12 +60,12 @@ class Town:
         self.machines = Machines(self)
         self.answers: dict[str, Answer] = {}
         self.calls: list[Call] = []  # of the delivery under way, or the last one
-        self.moments: list[Kept] | None = None  # after each of its calls, when somebody wants them
+        self.made: list[Made] | None = None  # the same calls with what stood around them, when somebody wants that
         self.error: BaseException | None = None  # how the last delivery ended
         self.people: dict[str, str] = {}
         cloud.happened.append(self._heard)
         self._doing: list[Unit] = []
-        self._last: dict[Unit, Callable[[], Any]] = {}
+        self.last: dict[Unit, Callable[[], Any]] = {}  # what runs the delivery under way, or the last one, a second time
         self._people()
         self._start = self.snapshot()
 
@@ -176,18 +176,43 @@ class Town:
             self._deliver(unit)
         self.cloud.strike, self.cloud._rng = strike, rng
 
+    def beside(self, unit: Unit, strike: Strike) -> None:
+        """What a fault between two calls of the delivery under way lets happen."""
+        match strike.kind:
+            case "twin":
+                self.twin(unit)
+            case "crossed":
+                kind, _, name = strike.other.partition(":")
+                self.nested(Unit(kind, name))
+            case "swept":
+                self.nested(Unit("sweep"))
+            case "deleted":
+                self.nested(Unit("delete", strike.other or self.labs()[0]))
+
+    def aside(self, kept: Kept, unit: Unit, strike: Strike, last: dict[Unit, Callable[[], Any]]) -> Kept:
+        """The world after `beside`, when it stands as `kept` in the middle of a delivery that `last` would run again."""
+        self.restore(kept)
+        self.last = last
+        self._doing.append(unit)
+        fresh()
+        try:
+            self.beside(unit, strike)
+        finally:
+            self._doing.remove(unit)
+        return self.snapshot()
+
     def twin(self, unit: Unit) -> None:
         """The delivery under way happens a second time, elsewhere; only the first one's result will count."""
         strike, rng = self.cloud.strike, self.cloud._rng
         self.cloud.strike = lambda _call, act: act()
         self.cloud.begin(f"{unit}/twin")
         with contextlib.suppress(Exception):
-            self._last[unit]()
+            self.last[unit]()
         self.cloud.strike, self.cloud._rng = strike, rng
 
     def _begun(self, unit: Unit, again: bool = False) -> _Doing:
         made: _Doing = getattr(self, f"_{unit.kind}")(unit.name, again)
-        self._last = {unit: made.act}
+        self.last = {unit: made.act}
         return made
 
     def _task(self, arn: str, again: bool) -> _Doing:
@@ -397,6 +422,15 @@ class Town:
         return [pk.removeprefix("LAB#") for (pk, sk), _ in self.cloud.shelf("table.labs").items() if sk == "LAB"]
 
 
+class Made(NamedTuple):
+    """A call that was made: how the world stood before it (and before what was beside it), and after it."""
+
+    call: Call
+    act: Callable[[], Any]
+    before: Kept
+    after: Kept
+
+
 class _Doing(NamedTuple):
     act: Callable[[], Any]
     done: Callable[[Any, BaseException | None], None]
@@ -416,11 +450,12 @@ class _Striker:
         place = len(town.calls)
         town.calls.append(call)
         struck = self.plan.get(place)
+        before = town.snapshot() if town.made is not None else None
         try:
             return self._struck(struck, call, act) if struck else act()
         finally:
-            if town.moments is not None:
-                town.moments.append(town.snapshot())
+            if before and town.made is not None:
+                town.made.append(Made(call, act, before, town.snapshot()))
 
     def _has_it(self, call: Call) -> bool:
         """Has EC2 given this machine already (its token is known, or it is not stopped)? Then no capacity is asked for."""
@@ -433,15 +468,8 @@ class _Striker:
         cloud = self.town.cloud
         for strike in strikes:
             match strike.kind:
-                case "twin":
-                    self.town.twin(self.unit)
-                case "crossed":
-                    kind, _, name = strike.other.partition(":")
-                    self.town.nested(Unit(kind, name))
-                case "swept":
-                    self.town.nested(Unit("sweep"))
-                case "deleted":
-                    self.town.nested(Unit("delete", strike.other or self.town.labs()[0]))
+                case kind if kind in BETWEEN:
+                    self.town.beside(self.unit, strike)
                 case "fails":
                     raise unreachable()
                 case "throttled":
