@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from chalicelib.limits import rules, store
 from chalicelib.limits.rules import Usage
@@ -41,3 +42,18 @@ def reserved_labs(team: str) -> frozenset[str]:
 def check_family(instance_type: str) -> None:
     """Forbidden when this stage does not allow the type's family."""
     rules.family_allowed(instance_type, settings.current().allowed_families)
+
+
+# ---- money ---------------------------------------------------------------------------------------------------------------
+
+
+def reserve_money(team: str, lab_id: str, amount: Decimal, now: datetime) -> Write:  # noqa: ARG001 - kept from the next commit on
+    """Set aside what a lab that starts will cost; refused with BudgetExceeded. Saying it twice sets it aside once."""
+    return Write(lambda _transaction: None)
+
+
+def settle_money(team: str, lab_id: str, spent: Decimal, keep: Decimal, now: datetime, month: str = "") -> None:
+    """What a lab has cost in this month so far, in all (not since last time), and what to keep set aside for it (0: it rests).
+
+    Never refused: what is spent is spent. Both are absolute, so saying it twice is saying it once. `month` ("2026-10") settles
+    an earlier month afterwards. Tells BudgetReached for each threshold that is reached, once a month."""

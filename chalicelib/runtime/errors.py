@@ -8,6 +8,7 @@
     ├── NotFound          404   does not exist, or not for you
     ├── Conflict          409   the thing is in another state than the request assumes
     │   ├── LimitReached        a quota stands in the way
+    │   │   └── BudgetExceeded  the team's budget for the month does
     │   └── RequestReplayed     the Idempotency-Key was used before (the door answers what it answered then)
     ├── TooLarge          413   the body is too big
     ├── UnsupportedMedia  415   the body is not JSON
@@ -68,6 +69,10 @@ class Conflict(AppError):
 
 class LimitReached(Conflict):
     default_code = "limit_reached"
+
+
+class BudgetExceeded(LimitReached):
+    default_code = "budget_exceeded"
 
 
 class RequestReplayed(Conflict):
