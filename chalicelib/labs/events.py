@@ -16,7 +16,8 @@ bp = Blueprint(__name__)
 @bp.on_cw_event({"source": ["aws.ec2"], "detail-type": ["EC2 Instance State-change Notification"]}, name="machine_state_changed")
 @reaction(clients=("ec2", "stepfunctions"))
 def machine_state_changed(event: dict[str, Any]) -> None:
-    reconcile.machine_changed(event["detail"]["instance-id"], clock.now())
+    told = event["detail"]
+    reconcile.machine_changed(told["instance-id"], clock.now(), told.get("state", ""), event.get("time", ""))
 
 
 @bp.on_cw_event(

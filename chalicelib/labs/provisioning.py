@@ -184,7 +184,7 @@ def _launch(book: Book, entry: Entry, order: ec2.Order, now: datetime) -> None:
 
     def also(made: str) -> tuple[Write, ...]:
         after = replace(lab, instance_id=made, instance_type=order.instance_type)
-        data: dict[str, Any] = {"instance_id": made, "instance_type": order.instance_type}
+        data: dict[str, Any] = {"instance_id": made, "instance_type": order.instance_type, "disk_gb": ec2.ROOT_GB}
         told = fact("MachineLaunched", lab, now, before=lab, after=after, **data)
         known = _KnownAlready(f"{made} is noted")
         return store.change(lab, after, store.moved_on(lab)), store.new_machine(lab, made, known), told

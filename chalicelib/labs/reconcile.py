@@ -17,11 +17,13 @@ from chalicelib.labs.power import FILES_KEPT, LOST, answer
 from chalicelib.labs.provisioning import fact, patience, point_name
 from chalicelib.labs.rules import MOVING, WORKFLOWS, Command, Execution, Lab, MachineGone, Phase, Remedy
 from chalicelib.runtime import aws, settings, workflows
+from chalicelib.runtime.clock import iso
 from chalicelib.runtime.errors import AppError, MachineFailed, NotFound
 from chalicelib.runtime.log import logger
 from chalicelib.runtime.store import commit
 
 STOPPED_OUTSIDE = "the machine was stopped outside the wizard"
+BILLED, UNBILLED = ("running",), ("stopping", "shutting-down")  # the news by which EC2 begins and ceases to charge a machine
 SETTLED = timedelta(minutes=2)  # so long after a command EC2 shows no older view: what it says counts even without news of it
 
 
@@ -115,8 +117,9 @@ def _broke_before(lab: Lab) -> bool:
 # ---- labs that run -------------------------------------------------------------------------------------------------------
 
 
-def machine_changed(instance_id: str, now: datetime) -> None:
-    """EC2 said that a machine changed. What it is now counts, not what the news said: news may be late or out of order."""
+def machine_changed(instance_id: str, now: datetime, state: str = "", at: str = "") -> None:
+    """EC2 said that a machine changed (to `state`, `at` its own time). For the lab, what it is now counts, not what the news said:
+    news may be late or out of order. When it began and ceased to be billed is a fact, in EC2's time."""
     seen = ec2.see(instance_id)
     if seen is None or not seen.lab_id or seen.stage != settings.current().stage:
         return
@@ -124,11 +127,20 @@ def machine_changed(instance_id: str, now: datetime) -> None:
         lab = store.load(seen.lab_id, consistent=True)
     except NotFound:
         return
+    _tell_power(lab, seen, state, at, now)
     if lab.instance_id == instance_id and seen.state == "running" and lab.phase in MOVING:
         point_name(lab)
     tell_workflow(lab)
     if lab.instance_id == instance_id:
         check(lab, now)
+
+
+def _tell_power(lab: Lab, seen: ec2.Seen, state: str, at: str, now: datetime) -> None:
+    """From `running` on a machine is billed, until it stops or ends. Told twice it is one moment, not two."""
+    if state in BILLED or state in UNBILLED:
+        name = "MachineRunning" if state in BILLED else "MachineStopped"
+        told = {"instance_id": seen.id, "instance_type": seen.instance_type, "state": state, "at": at or iso(now)}
+        commit(fact(name, lab, now, **told))
 
 
 def tell_workflow(lab: Lab, *, news: bool = True) -> None:
