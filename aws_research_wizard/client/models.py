@@ -272,17 +272,6 @@ class Health(BaseModel):
     access_mode: Annotated[str, Field(title="Access Mode")]
 
 
-class HeartbeatReport(BaseModel):
-    boot_id: Annotated[str, Field(max_length=80, title="Boot Id")]
-    uptime_s: Annotated[float, Field(title="Uptime S")] = 0
-    storage_used_bytes: Annotated[int | None, Field(title="Storage Used Bytes")] = None
-    cpu: Annotated[float | None, Field(title="Cpu")] = None
-    memory: Annotated[float | None, Field(title="Memory")] = None
-    disk: Annotated[float | None, Field(title="Disk")] = None
-    servers: Annotated[list[dict[str, Any]] | None, Field(max_length=500, title="Servers")] = None
-    release: Annotated[str, Field(max_length=40, title="Release")] = ""
-
-
 class IdleThresholds(BaseModel):
     cpu_percent: Annotated[float, Field(title="Cpu Percent")]
     gpu_percent: Annotated[float, Field(title="Gpu Percent")]
@@ -293,6 +282,21 @@ class Job(StrEnum):
     general = "general"
     memory = "memory"
     gpu = "gpu"
+
+
+class KernelReport(BaseModel):
+    id: Annotated[str, Field(title="Id")] = ""
+    name: Annotated[str | None, Field(title="Name")] = None
+    state: Annotated[str | None, Field(title="State")] = None
+    """
+    busy, idle, starting; anything else counts as unknown
+    """
+    for_s: Annotated[float | None, Field(title="For S")] = None
+    """
+    How long it has been in this state
+    """
+    connections: Annotated[int, Field(title="Connections")] = 0
+    notebook: Annotated[str | None, Field(title="Notebook")] = None
 
 
 class KernelResources(BaseModel):
@@ -773,6 +777,19 @@ class TeamUsage(BaseModel):
     limit: Annotated[int, Field(title="Limit")]
 
 
+class TerminalReport(BaseModel):
+    name: Annotated[str, Field(title="Name")] = ""
+    children: Annotated[int, Field(title="Children")] = 0
+    """
+    Processes that run in it
+    """
+    cpu: Annotated[float | None, Field(title="Cpu")] = None
+    idle_s: Annotated[float | None, Field(title="Idle S")] = None
+    """
+    Age of its last output or input
+    """
+
+
 class TokenMade(BaseModel):
     token_id: Annotated[str, Field(title="Token Id")]
     email: Annotated[str, Field(title="Email")]
@@ -1052,6 +1069,10 @@ class Orders(BaseModel):
     access: Annotated[dict[str, str | None], Field(title="Access")]
     storage: Annotated[dict[str, str | None], Field(title="Storage")]
     heartbeat_seconds: Annotated[int, Field(title="Heartbeat Seconds")]
+    notice: Annotated[dict[str, Any] | None, Field(title="Notice")]
+    """
+    What people here are warned of: kind, at, in_s, text; null: nothing
+    """
     work: Annotated[list[dict[str, Any]], Field(title="Work")]
     """
     What to do, oldest first: id, kind and order of each piece
@@ -1123,6 +1144,35 @@ class RestoreView(BaseModel):
     cause: Annotated[str | None, Field(title="Cause")]
 
 
+class ServerReport(BaseModel):
+    user: Annotated[str, Field(title="User")] = ""
+    started_s: Annotated[float | None, Field(title="Started S")] = None
+    kernels: Annotated[list[KernelReport] | None, Field(title="Kernels")] = None
+    terminals: Annotated[list[TerminalReport] | None, Field(title="Terminals")] = None
+    requests_s: Annotated[float | None, Field(title="Requests S")] = None
+    """
+    Age of the last request that a person caused; null: none yet
+    """
+    uploads: Annotated[int, Field(title="Uploads")] = 0
+    """
+    Uploads under way
+    """
+    connections: Annotated[int, Field(title="Connections")] = 0
+    """
+    WebSockets that are open
+    """
+    cpu: Annotated[float | None, Field(title="Cpu")] = None
+    """
+    Percent of one core
+    """
+    memory_mb: Annotated[float | None, Field(title="Memory Mb")] = None
+    gpu: Annotated[float | None, Field(title="Gpu")] = None
+    last_activity: Annotated[str | None, Field(title="Last Activity")] = None
+    """
+    Said by agents from before `seq`
+    """
+
+
 class StockList(BaseModel):
     items: Annotated[list[StockView], Field(title="Items")]
     cursor: Annotated[str | None, Field(title="Cursor")] = None
@@ -1174,6 +1224,27 @@ class Claimed(BaseModel):
 class DrillList(BaseModel):
     items: Annotated[list[DrillView], Field(title="Items")]
     cursor: Annotated[str | None, Field(title="Cursor")] = None
+
+
+class HeartbeatReport(BaseModel):
+    """
+    All times are ages in seconds, measured on the machine.
+    """
+
+    boot_id: Annotated[str, Field(max_length=80, title="Boot Id")]
+    seq: Annotated[int, Field(ge=0, lt=9007199254740992, title="Seq")] = 0
+    """
+    Grows within a boot; what is not newer is ignored. 0: not told
+    """
+    uptime_s: Annotated[float, Field(title="Uptime S")] = 0
+    storage_used_bytes: Annotated[int | None, Field(title="Storage Used Bytes")] = None
+    cpu: Annotated[float | None, Field(title="Cpu")] = None
+    memory: Annotated[float | None, Field(title="Memory")] = None
+    disk: Annotated[float | None, Field(title="Disk")] = None
+    gpu: Annotated[float | None, Field(title="Gpu")] = None
+    network_kb_per_second: Annotated[float | None, Field(title="Network Kb Per Second")] = None
+    servers: Annotated[list[ServerReport] | None, Field(max_length=500, title="Servers")] = None
+    release: Annotated[str, Field(max_length=40, title="Release")] = ""
 
 
 class LabView(BaseModel):

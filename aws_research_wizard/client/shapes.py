@@ -185,17 +185,6 @@ class Health(TypedDict):
     access_mode: str
 
 
-class HeartbeatReport(TypedDict):
-    boot_id: str
-    uptime_s: NotRequired[float]
-    storage_used_bytes: NotRequired[int | None]
-    cpu: NotRequired[float | None]
-    memory: NotRequired[float | None]
-    disk: NotRequired[float | None]
-    servers: NotRequired[list[dict[str, Any]]]
-    release: NotRequired[str]
-
-
 class IdleThresholds(TypedDict):
     cpu_percent: float
     gpu_percent: float
@@ -203,6 +192,21 @@ class IdleThresholds(TypedDict):
 
 
 Job: TypeAlias = Literal["general", "memory", "gpu"]
+
+
+class KernelReport(TypedDict):
+    id: NotRequired[str]
+    name: NotRequired[str | None]
+    state: NotRequired[str | None]
+    """
+    busy, idle, starting; anything else counts as unknown
+    """
+    for_s: NotRequired[float | None]
+    """
+    How long it has been in this state
+    """
+    connections: NotRequired[int]
+    notebook: NotRequired[str | None]
 
 
 class KernelResources(TypedDict):
@@ -527,6 +531,19 @@ class TeamUsage(TypedDict):
     limit: int
 
 
+class TerminalReport(TypedDict):
+    name: NotRequired[str]
+    children: NotRequired[int]
+    """
+    Processes that run in it
+    """
+    cpu: NotRequired[float | None]
+    idle_s: NotRequired[float | None]
+    """
+    Age of its last output or input
+    """
+
+
 class TokenMade(TypedDict):
     token_id: str
     email: str
@@ -781,6 +798,10 @@ class Orders(TypedDict):
     access: dict[str, str | None]
     storage: dict[str, str | None]
     heartbeat_seconds: int
+    notice: dict[str, Any] | None
+    """
+    What people here are warned of: kind, at, in_s, text; null: nothing
+    """
     work: list[dict[str, Any]]
     """
     What to do, oldest first: id, kind and order of each piece
@@ -843,6 +864,35 @@ class RestoreView(TypedDict):
     cause: str | None
 
 
+class ServerReport(TypedDict):
+    user: NotRequired[str]
+    started_s: NotRequired[float | None]
+    kernels: NotRequired[list[KernelReport]]
+    terminals: NotRequired[list[TerminalReport]]
+    requests_s: NotRequired[float | None]
+    """
+    Age of the last request that a person caused; null: none yet
+    """
+    uploads: NotRequired[int]
+    """
+    Uploads under way
+    """
+    connections: NotRequired[int]
+    """
+    WebSockets that are open
+    """
+    cpu: NotRequired[float | None]
+    """
+    Percent of one core
+    """
+    memory_mb: NotRequired[float | None]
+    gpu: NotRequired[float | None]
+    last_activity: NotRequired[str | None]
+    """
+    Said by agents from before `seq`
+    """
+
+
 class StockList(TypedDict):
     items: list[StockView]
     cursor: NotRequired[str | None]
@@ -894,6 +944,27 @@ class Claimed(TypedDict):
 class DrillList(TypedDict):
     items: list[DrillView]
     cursor: NotRequired[str | None]
+
+
+class HeartbeatReport(TypedDict):
+    """
+    All times are ages in seconds, measured on the machine.
+    """
+
+    boot_id: str
+    seq: NotRequired[int]
+    """
+    Grows within a boot; what is not newer is ignored. 0: not told
+    """
+    uptime_s: NotRequired[float]
+    storage_used_bytes: NotRequired[int | None]
+    cpu: NotRequired[float | None]
+    memory: NotRequired[float | None]
+    disk: NotRequired[float | None]
+    gpu: NotRequired[float | None]
+    network_kb_per_second: NotRequired[float | None]
+    servers: NotRequired[list[ServerReport]]
+    release: NotRequired[str]
 
 
 class LabView(TypedDict):

@@ -17,10 +17,11 @@ from functools import lru_cache
 from typing import Any
 
 from chalicelib.kernels import service as kernels
-from chalicelib.labs import naming, releases, rules, store, sts, work
-from chalicelib.labs.machines import Expect, Heartbeat, Machine, Member
+from chalicelib.labs import beats, naming, releases, rules, store, sts, work
+from chalicelib.labs.machines import Expect, Machine, Member
 from chalicelib.labs.provisioning import fact, host_name
 from chalicelib.labs.rules import Lab, Phase, Step
+from chalicelib.limits import rules as limits
 from chalicelib.packs import service as packs
 from chalicelib.runtime import aws, settings, workflows
 from chalicelib.runtime.errors import Conflict, NotFound, Superseded, Unauthenticated
@@ -28,7 +29,6 @@ from chalicelib.runtime.store import Write, commit
 
 TOKEN = "awm_"  # noqa: S105 - a prefix, not a token
 KEPT_LINES = 30
-BEAT_SECONDS = {"local": 5}
 
 
 # ---- claim ---------------------------------------------------------------------------------------------------------------
@@ -150,22 +150,23 @@ def reached_at(lab_id: str, address: str) -> str:
     return address.rstrip("/")
 
 
-# ---- heartbeat and orders ------------------------------------------------------------------------------------------------
+# ---- orders --------------------------------------------------------------------------------------------------------------
 
 
-def heartbeat(machine: Machine, beat: Heartbeat, release: str = "") -> dict[str, Any]:
+def heartbeat(machine: Machine, report: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Keep what the machine says of itself, and which release it runs; answer with its orders."""
-    before = machine.heartbeat.last_activity if machine.heartbeat else ""
-    commit(store.beat(machine, replace(beat, last_activity=max(beat.last_activity, before))))
     lab, _, people = store.whole(machine.lab_id)
-    releases.heard(lab, machine, release, beat.at)
-    return orders(lab, people, work.open_work(lab))
+    beats.heard(lab, machine, report, now)
+    releases.heard(lab, machine, str(report["release"]), now)
+    return orders(lab, people, work.open_work(lab), machine.notice.told(now) if machine.notice else None)
 
 
-def orders(lab: Lab, people: Sequence[Member], todo: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+def orders(
+    lab: Lab, people: Sequence[Member], todo: Sequence[Mapping[str, Any]] = (), notice: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """What the machine shall be now."""
-    known = settings.current()
-    plans = kernels.plan(packs.resolve(lab.domain))
+    known, pack = settings.current(), packs.resolve(lab.domain)
+    plans = kernels.plan(pack)
     return {
         "lab_id": lab.id,
         "phase": lab.phase,
@@ -178,6 +179,16 @@ def orders(lab: Lab, people: Sequence[Member], todo: Sequence[Mapping[str, Any]]
         "examples": lab.examples,
         "access": {"mode": known.access_mode, "host": host_name(lab.id) if known.access_mode == "domain" else None},
         "storage": {"file_system_id": lab.file_system_id or None},
-        "heartbeat_seconds": BEAT_SECONDS.get(known.access_mode, 30),
+        "heartbeat_seconds": beats.rhythm(known, warned=bool(notice)),
+        "notice": dict(notice) if notice else None,
+        "price": _price(lab),
+        "idle": {"auto_shutdown": pack.idle.auto_shutdown, "minute_seconds": known.minute_seconds},
+        "cost_tracking": pack.cost_tracking,
         "work": list(todo),
     }
+
+
+def _price(lab: Lab) -> dict[str, str] | None:
+    """What an hour of the machine costs, so that notebooks can say it without asking; None when it is not known."""
+    price = limits.hourly_price(lab.instance_type, settings.current().region)
+    return {"hourly": str(price.amount), "currency": price.currency, "as_of": price.as_of.isoformat()} if price else None

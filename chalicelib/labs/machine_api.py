@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from chalice.app import Blueprint
 
 from chalicelib.labs import calling, work
-from chalicelib.labs.machines import Heartbeat, Machine
+from chalicelib.labs.machines import Machine
 from chalicelib.labs.models import (
     Claimed,
     ClaimRequest,
@@ -81,18 +81,7 @@ def report_failed(call: Call[Calling]) -> None:
 @door.post("/machine/heartbeat", summary="How the machine is; answered with its orders", body=HeartbeatReport, reply=Orders)
 def report_heartbeat(call: Call[Calling]) -> Orders:
     said: HeartbeatReport = call.body
-    last = max((str(one.get("last_activity") or "") for one in said.servers), default="")
-    beat = Heartbeat(
-        at=call.now,
-        uptime_s=said.uptime_s,
-        storage_used_bytes=said.storage_used_bytes,
-        cpu=said.cpu,
-        memory=said.memory,
-        disk=said.disk,
-        servers=len(said.servers),
-        last_activity=last,
-    )
-    return Orders.model_validate(calling.heartbeat(call.principal.machine, beat, said.release))
+    return Orders.model_validate(calling.heartbeat(call.principal.machine, said.model_dump(), call.now))
 
 
 @door.post(

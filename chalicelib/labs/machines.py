@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from chalicelib.runtime.clock import iso
+
 
 class Expect(StrEnum):
     """What a workflow waits for."""
@@ -33,6 +35,38 @@ class Heartbeat:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What the machine said last of work and people (see labs/evidence.py), and when that was received. `seq` grows within a
+    boot. It is as old as the lease at most while the machine beats: what did not change in essence is not written again."""
+
+    received_at: datetime
+    boot_id: str
+    seq: int
+    said: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What people on the machine are warned of: it stops `at`. `given_at`: since when."""
+
+    kind: str
+    at: datetime
+    text: str
+    given_at: datetime
+
+    def told(self, now: datetime) -> dict[str, Any]:
+        return {"kind": self.kind, "at": iso(self.at), "in_s": max(0, round((self.at - now).total_seconds())), "text": self.text}
+
+
+@dataclass(frozen=True)
+class Running:
+    """Who was last told to have a server, in which of the lab's generations."""
+
+    generation: int
+    users: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Machine:
     """`generation` is that of the start it boots for; `ready_boot` the boot that got ready since, `past_boot` the one before."""
 
@@ -45,6 +79,9 @@ class Machine:
     past_boot: str = ""
     address: str = ""
     heartbeat: Heartbeat | None = None
+    evidence: Evidence | None = None
+    notice: Notice | None = None
+    running: Running | None = None
 
     def ready_for(self, generation: int) -> bool:
         return self.generation == generation and bool(self.ready_boot)

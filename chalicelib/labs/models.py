@@ -324,6 +324,10 @@ class Orders(Told):
     access: dict[str, str | None]
     storage: dict[str, str | None]
     heartbeat_seconds: int
+    notice: dict[str, Any] | None = Field(description="What people here are warned of: kind, at, in_s, text; null: nothing")
+    price: dict[str, str] | None = Field(description="List price of the machine: hourly, currency, as_of; null: not known")
+    idle: dict[str, int] = Field(description="auto_shutdown in minutes (a server nobody uses ends then) of minute_seconds each")
+    cost_tracking: bool = Field(description="Do notebooks tell what their cells cost?")
     work: list[dict[str, Any]] = Field(description="What to do, oldest first: id, kind and order of each piece")
 
 
@@ -364,14 +368,53 @@ class WorkReport(Asked):
     cause: str = Field(default="", max_length=2000, description="Why it failed")
 
 
-class HeartbeatReport(Asked):
+class Lenient(Asked):
+    """An agent of another release may say more, or less."""
+
     model_config = Asked.model_config | {"extra": "ignore"}
 
+
+class KernelReport(Lenient):
+    id: str = ""
+    name: str | None = None
+    state: str | None = Field(default=None, description="busy, idle, starting; anything else counts as unknown")
+    for_s: float | None = Field(default=None, description="How long it has been in this state")
+    connections: int = 0
+    notebook: str | None = None
+
+
+class TerminalReport(Lenient):
+    name: str = ""
+    children: int = Field(default=0, description="Processes that run in it")
+    cpu: float | None = None
+    idle_s: float | None = Field(default=None, description="Age of its last output or input")
+
+
+class ServerReport(Lenient):
+    user: str = ""
+    started_s: float | None = None
+    kernels: list[KernelReport] = Field(default_factory=list)
+    terminals: list[TerminalReport] = Field(default_factory=list)
+    requests_s: float | None = Field(default=None, description="Age of the last request that a person caused; null: none yet")
+    uploads: int = Field(default=0, description="Uploads under way")
+    connections: int = Field(default=0, description="WebSockets that are open")
+    cpu: float | None = Field(default=None, description="Percent of one core")
+    memory_mb: float | None = None
+    gpu: float | None = None
+    last_activity: str | None = Field(default=None, description="Said by agents from before `seq`")
+
+
+class HeartbeatReport(Lenient):
+    """All times are ages in seconds, measured on the machine."""
+
     boot_id: str = Field(max_length=80)
+    seq: int = Field(default=0, ge=0, lt=2**53, description="Grows within a boot; what is not newer is ignored. 0: not told")
     uptime_s: float = 0
     storage_used_bytes: int | None = None
     cpu: float | None = None
     memory: float | None = None
     disk: float | None = None
-    servers: list[dict[str, Any]] = Field(default_factory=list, max_length=500)
+    gpu: float | None = None
+    network_kb_per_second: float | None = None
+    servers: list[ServerReport] = Field(default_factory=list, max_length=500)
     release: str = Field(default="", max_length=40)

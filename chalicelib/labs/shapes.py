@@ -17,7 +17,7 @@ from pynamodb.constants import STRING
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.labs.journal import Kept, Kind, Receipt, Removed
-from chalicelib.labs.machines import Heartbeat
+from chalicelib.labs.machines import Evidence, Heartbeat, Notice, Running
 from chalicelib.labs.rules import KernelName, Step
 from chalicelib.runtime.clock import iso, parse_iso
 from chalicelib.runtime.store import Item, bind
@@ -77,6 +77,23 @@ def as_object() -> Shape[Mapping[str, Any]]:
 
 def as_heartbeat() -> Shape[Heartbeat]:
     return Shape(lambda beat: asdict(beat) | {"at": iso(beat.at)}, lambda row: Heartbeat(**row | {"at": parse_iso(row["at"])}))
+
+
+def as_evidence() -> Shape[Evidence]:
+    return Shape(
+        lambda one: [iso(one.received_at), one.boot_id, one.seq, one.said], lambda row: Evidence(parse_iso(row[0]), *row[1:])
+    )
+
+
+def as_notice() -> Shape[Notice]:
+    return Shape(
+        lambda one: [one.kind, iso(one.at), one.text, iso(one.given_at)],
+        lambda row: Notice(row[0], parse_iso(row[1]), row[2], parse_iso(row[3])),
+    )
+
+
+def as_running() -> Shape[Running]:
+    return Shape(lambda one: [one.generation, *one.users], lambda row: Running(row[0], tuple(row[1:])))
 
 
 def _receipt_rows(value: Receipt) -> dict[str, Any]:
@@ -179,6 +196,11 @@ class MachineItem(Item):
     past_boot = UnicodeAttribute(null=True)
     address = UnicodeAttribute(null=True)
     heartbeat = as_heartbeat()
+    evidence = as_evidence()
+    beat_boot = UnicodeAttribute(null=True)
+    beat_seq = NumberAttribute(null=True)
+    notice = as_notice()
+    running = as_running()
 
 
 class MemberItem(Item):

@@ -23,7 +23,7 @@ from pynamodb.expressions.update import Action
 
 from chalicelib.labs import rules
 from chalicelib.labs.journal import Entry, Kind, State
-from chalicelib.labs.machines import Expect, Heartbeat, Machine, Member, Waiting, Work, WorkState
+from chalicelib.labs.machines import Evidence, Expect, Heartbeat, Machine, Member, Notice, Running, Waiting, Work, WorkState
 from chalicelib.labs.rules import Lab, Phase
 from chalicelib.labs.shapes import (
     LABS,
@@ -280,9 +280,32 @@ def booted(known: Machine, boot_id: str, address: str) -> Write:
     return store.update(item, [MachineItem.ready_boot.set(boot_id), MachineItem.address.set(address)], same)
 
 
-def beat(known: Machine, heard: Heartbeat) -> Write:
+def beat(known: Machine, heard: Heartbeat, evidence: Evidence | None, running: Running | None) -> Write:
+    """What the machine said last; Superseded when it said something newer meanwhile."""
     item = MachineItem(pk(known.lab_id), "MACHINE")
-    return store.update(item, [MachineItem.heartbeat.set(heard)], MachineItem.token_hash == known.token_hash)
+    actions: list[Action] = [MachineItem.heartbeat.set(heard)]
+    condition: Condition = MachineItem.token_hash == known.token_hash
+    if running:
+        actions.append(MachineItem.running.set(running))
+    if evidence:
+        actions += [MachineItem.evidence.set(evidence), MachineItem.beat_boot.set(evidence.boot_id)]
+        actions.append(MachineItem.beat_seq.set(evidence.seq))
+        another = MachineItem.beat_boot.does_not_exist() | (MachineItem.beat_boot != evidence.boot_id)
+        condition &= another | (MachineItem.beat_seq < evidence.seq)
+    return store.update(item, actions, condition, Superseded("the machine has said something newer"))
+
+
+def notice(lab: Lab, what: Notice | None) -> Write:
+    """What people on the lab's machine are warned of from now on; None: of nothing."""
+    action = MachineItem.notice.set(what) if what else MachineItem.notice.remove()
+    item = MachineItem(pk(lab.id), "MACHINE")
+    return store.update(item, [action], MachineItem.instance_id == lab.instance_id, moved_on(lab))
+
+
+def said_last(lab: Lab, evidence: Evidence) -> Write:
+    """Superseded once the machine has said anything newer than this."""
+    same = (MachineItem.beat_boot == evidence.boot_id) & (MachineItem.beat_seq == evidence.seq)
+    return store.check(MachineItem, pk(lab.id), "MACHINE", same, Superseded(f"the machine of {lab.id} has said something newer"))
 
 
 def adopted(lab: Lab, entry: Entry) -> Write:
@@ -388,6 +411,9 @@ def _machine(item: MachineItem) -> Machine:
         past_boot=item.past_boot or "",
         address=item.address or "",
         heartbeat=item.heartbeat,
+        evidence=item.evidence,
+        notice=item.notice,
+        running=item.running,
     )
 
 

@@ -41,6 +41,7 @@ class Settings:
     backups_bucket: str = ""
     second_region: str = ""
     second_bucket: str = ""
+    minute_seconds: int = 60
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -66,6 +67,7 @@ class Settings:
             backups_bucket=env.get("BACKUPS_BUCKET", ""),
             second_region=env.get("SECOND_REGION", ""),
             second_bucket=env.get("SECOND_BUCKET", ""),
+            minute_seconds=min(60, max(1, _number(env, "MINUTE_SECONDS", 60))),
         )
 
     def table(self, name: str) -> str:
