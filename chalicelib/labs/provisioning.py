@@ -219,20 +219,22 @@ def open_lab(lab_id: str, generation: int, now: datetime) -> None:
     machine = store.machine(lab_id, consistent=True)
     if machine is None or not machine.ready_for(machine.generation):
         raise MachineFailed("the machine never said that it is ready")
-    point_name(lab)
+    seen = ec2.see(lab.instance_id) if lab.instance_id else None
+    point_name(lab, seen)
     scaled = lab.phase is Phase.SCALING
+    has = seen.instance_type if seen else lab.instance_type  # whatever was tried on the way, also by a start that died
     opened = replace(settle(lab, Command.OPEN, now, patience()), address=machine.address, ready_at=now, cause="", cause_hint="")
-    data: dict[str, Any] = {"address": machine.address, "instance_type": lab.instance_type}
+    opened = replace(opened, instance_type=has)
+    data: dict[str, Any] = {"address": machine.address, "instance_type": has}
     told = fact("LabReady", lab, now + NEXT, before=lab, after=opened, **data)
-    also = (fact("LabScaled", lab, now, instance_type=lab.instance_type),) if scaled else ()
+    also = (fact("LabScaled", lab, now, instance_type=has),) if scaled else ()
     commit(store.change(lab, opened, store.moved_on(lab)), *also, told)
 
 
-def point_name(lab: Lab) -> None:
+def point_name(lab: Lab, seen: ec2.Seen | None) -> None:
     """By domain: the lab's name leads to wherever its machine is now."""
     known = settings.current()
-    seen = ec2.see(lab.instance_id) if known.access_mode == "domain" and lab.instance_id else None
-    if seen is None or not seen.address:
+    if known.access_mode != "domain" or seen is None or not seen.address:
         return
     name, zone, address = host_name(lab.id), known.need("hosted_zone_id"), seen.address
 

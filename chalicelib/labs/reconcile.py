@@ -129,7 +129,7 @@ def machine_changed(instance_id: str, now: datetime, state: str = "", at: str = 
         return
     _tell_power(lab, seen, state, at, now)
     if lab.instance_id == instance_id and seen.state == "running" and lab.phase in MOVING:
-        point_name(lab)
+        point_name(lab, seen)
     tell_workflow(lab)
     if lab.instance_id == instance_id:
         check(lab, now)

@@ -62,10 +62,15 @@ def away(lab: Lab) -> Superseded:
 
 
 def end_all(lab: Lab, why: str) -> None:
-    """The lab left READY: nothing open will be done any more, and whoever waits for it is told."""
+    """The lab left READY: nothing open will be done any more, and whoever waits for it is told.
+
+    Also of what is done: its machine may go before it can repeat a report whose answer was lost.
+    """
     for work in store.works(lab.id):
         if work.open:
             _end(lab.id, work, WorkState.FAILED, cause=why, error=AWAY)
+        elif work.generation == lab.generation:
+            _answer(work)
 
 
 def end_stale(lab_id: str, work_id: str) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 
 STORIES = Path(__file__).resolve().parents[2] / "state_machines"
 LIFE = ("provision", "stop", "start", "scale", "teardown")
-WORK = ("backup", "restore", "drill", "upgrade")
+WORK = ("backup", "restore", "drill", "damaged", "upgrade")
 UPKEEP = ("prune", "weekly", "audit", "tables", "migrate")
 ENDS: Mapping[str, tuple[str, ...]] = {  # the phase in which a flow ends when at most one thing goes wrong
     "provision": ("READY",),
+    "undone": ("FAILED",),
     "stop": ("STOPPED",),
     "start": ("READY",),
     "scale": ("READY",),
@@ -22,14 +23,14 @@ ENDS: Mapping[str, tuple[str, ...]] = {  # the phase in which a flow ends when a
     **dict.fromkeys((*WORK, *UPKEEP), ("READY",)),
 }
 MACHINES: Mapping[str, tuple[str, ...]] = {
-    "provision_lab": ("provision",),
+    "provision_lab": ("provision", "undone"),
     "stop_lab": ("stop",),
     "start_lab": ("start",),
     "scale_lab": ("scale",),
     "teardown_lab": ("teardown",),
     "backup_lab": ("backup",),
     "restore_lab": ("restore",),
-    "drill_backup": ("drill", "weekly"),
+    "drill_backup": ("drill", "damaged", "weekly"),
     "upgrade_lab": ("upgrade",),
 }
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
@@ -39,8 +40,8 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "launch_machine": ("provision",),
     "await_machine": LIFE,
     "open_lab": ("provision", "start", "scale"),
-    "undo_lab": ("provision",),
-    "fail_lab": ("provision",),
+    "undo_lab": ("undone",),
+    "fail_lab": ("undone",),
     "stop_machine": ("stop", "scale"),
     "park_lab": ("stop",),
     "start_machine": ("start", "scale"),
@@ -60,7 +61,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "fail_restore": ("restore",),
     "drill_part": ("drill",),
     "finish_drill": ("drill",),
-    "fail_drill": ("drill",),
+    "fail_drill": ("damaged",),
     "renew_rights": ("upgrade",),
     "finish_upgrade": ("upgrade",),
     "fail_upgrade": ("upgrade",),

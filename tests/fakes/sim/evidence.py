@@ -193,7 +193,7 @@ class Evidence:
             return
         prefix = key.partition("/backups/")[0]
         for chunk in sorted({chunk for line in lines for chunk in line.get("c", ())}):
-            if self.stored(f"{prefix}/chunks/{chunk[:2]}/{chunk}") is None:
+            if not (self.stored(f"{prefix}/chunks/{chunk[:2]}/{chunk}") or self.stored(f"{prefix}/damaged/{chunk}")):
                 yield f"{backup['sk']} of lab {lab.id} is FINISHED, and its chunk {chunk[:12]}… is not there"
 
     def manifest(self, key: str) -> list[Json] | None:

@@ -7,9 +7,9 @@ would have made.
 
 A process that dies after a call leaves what stood at that moment; that is the same as dying right before the next call.
 
-The last fault of a history is not run where nobody could tell it from none, or from the same fault one call later: a stale read
-whose answer is not stale, and something that happens just before a read whose answer it does not change (partial-order
-reduction; Godefroid, LNCS 1032).
+A fault is not run where nobody could tell it from none, or from the same one a call later: a stale read whose answer is not
+stale, and something that happens just before a read whose answer it does not change, unless that very call is struck as well
+(partial-order reduction; Godefroid, LNCS 1032). Pairs that begin so are counted once.
 """
 
 from __future__ import annotations
@@ -147,8 +147,10 @@ class Explorer:
         unit = self.town.units()[0]
         made, last = self._recorded(state, unit, (), left)
         strikes = [Strike(place, "stale") for place, one in enumerate(made) if applies("stale", one.call)]
-        for strike in self._telling(strikes, unit, (), made, last) if left == 1 else strikes:
-            self._runs(state, unit, left - 1, (strike,))
+        same = self._same(strikes, unit, (), made, last)
+        for strike in strikes:
+            if strike not in same:
+                self._runs(state, unit, left - 1, (strike,))
 
     def _onward(self, state: Kept, left: int) -> int:
         units = self.town.units()
@@ -179,30 +181,36 @@ class Explorer:
         if kind:
             self.result.struck[kind] += 1
 
-    def _runs(self, state: Kept, unit: Unit, left: int, plan: Plan = ()) -> int:
-        """The next delivery in all its ways, beginning with the plan so far."""
+    def _runs(self, state: Kept, unit: Unit, left: int, plan: Plan = (), near: bool = False) -> int:
+        """The next delivery in all its ways, beginning with the plan so far; `near`: only what else strikes the same call."""
         town = self.town
         made, last = self._recorded(state, unit, plan, left)
         clean = town.snapshot()
         others = self._others(state, unit) if left else []
-        count = self._after(unit, plan, left)
+        count = 0 if near else self._after(unit, plan, left)
         if not left:
             return count
         town.restore(state)
         timer = self._timer(unit)
         town.restore(clean)
-        count += self._deaths(state, unit, plan, made, left)
+        first, end = plan[-1].at if plan else 0, len(made)
+        end = first + 1 if near else end
+        count += self._deaths(state, unit, plan, made[:end], left)
         if not plan and unit.kind in TWICE and "twice" in self.kinds:
             count += self._twice(state, unit, left)
-        first = plan[-1].at if plan else 0
         strikes = [
             Strike(place, kind, other)
-            for place in range(first, len(made))
+            for place in range(first, end)
             for kind, other in self._ways(made[place].call, place, unit, others, plan, timer)
         ]
-        telling = self._telling(strikes, unit, plan, made, last) if left == 1 else strikes
-        same = len(strikes) - len(telling)  # one history each: no fault is left after it
-        return count + same + sum(self._runs(state, unit, left - 1, (*plan, strike)) for strike in telling)
+        same = self._same(strikes, unit, plan, made, last)
+        count += len(same) if left == 1 else 0  # one history each: no fault is left after it
+        further = ((strike, strike in same) for strike in strikes)
+        return count + sum(
+            self._runs(state, unit, left - 1, (*plan, strike), near)
+            for strike, near in further
+            if not near or (left > 1 and strike.kind in BETWEEN)
+        )
 
     def _recorded(self, state: Kept, unit: Unit, plan: Plan, left: int) -> tuple[list[Made], Again]:
         """One delivery, and its calls if more may be struck; also what runs it again."""
@@ -212,25 +220,24 @@ class Explorer:
         self.town.made = None
         return made, self.town.last
 
-    def _telling(self, strikes: list[Strike], unit: Unit, plan: Plan, made: list[Made], last: Again) -> list[Strike]:
-        """Those that somebody can tell from no fault, or from the same one a call later."""
+    def _same(self, strikes: list[Strike], unit: Unit, plan: Plan, made: list[Made], last: Again) -> set[Strike]:
+        """Those that nobody can tell from no fault, or from the same one a call later."""
         after: dict[tuple[str, str], tuple[Kept, Kept]] = {}  # of what is beside: how the world stood, and how it stood then
-        telling = []
+        same = set()
         for strike in strikes:
             place, kind, other = strike
             call, act, before, _ = made[place]
+            if not call.reads or (plan and plan[-1].at == place):
+                continue
             seen = before
-            if call.reads and not (plan and plan[-1].at == place):
-                if kind in BETWEEN and place + 1 < len(made):
-                    if (kind, other) not in after or not _same(after[kind, other][0], before):
-                        after[kind, other] = before, self.town.aside(before, unit, strike, last)
-                    seen = after[kind, other][1]
-                if (kind == "stale" or seen is not before) and self._answer(seen, act, kind == "stale") == self._answer(
-                    before, act
-                ):
-                    continue
-            telling.append(strike)
-        return telling
+            if kind in BETWEEN and place + 1 < len(made):
+                if (kind, other) not in after or not _unchanged(after[kind, other][0], before):
+                    after[kind, other] = before, self.town.aside(before, unit, strike, last)
+                seen = after[kind, other][1]
+            may_differ = kind == "stale" or seen is not before
+            if may_differ and self._answer(seen, act, kind == "stale") == self._answer(before, act):
+                same.add(strike)
+        return same
 
     def _answer(self, kept: Kept, act: Act, stale: bool = False) -> Any:
         """What a read says when the world stands so."""
@@ -254,7 +261,7 @@ class Explorer:
             strike = (*plan, Strike(place, "dies"))
             if place < 0:
                 self._deliver(state, unit, strike, "dies")
-            elif plan and place == plan[-1].at:
+            elif plan and place == plan[-1].at and plan[-1].kind not in BETWEEN:
                 continue
             else:
                 self.town.restore(made[place].after)
@@ -314,9 +321,9 @@ class Explorer:
             self.result.ends[str(self.town.lab(lab_id).get("phase", "none"))] += 1
 
 
-def _same(one: Kept | None, other: Kept) -> bool:
+def _unchanged(one: Kept, other: Kept) -> bool:
     """Was nothing changed in between?"""
-    return one is not None and len(one[0]) == len(other[0]) and all(a.now is b.now for a, b in zip(one[0], other[0], strict=True))
+    return len(one[0]) == len(other[0]) and all(a.now is b.now for a, b in zip(one[0], other[0], strict=True))
 
 
 def applies(kind: str, call: Call) -> bool:

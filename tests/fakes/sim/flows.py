@@ -67,6 +67,26 @@ def outdated(town: Town) -> str:
     return lab_id
 
 
+class Everything(set[str]):
+    def __contains__(self, _name: object) -> bool:
+        return True
+
+
+def sold_out(town: Town) -> str:
+    """Nobody can have a machine, of whatever type."""
+    town.cloud.sold_out = Everything()
+    return ""
+
+
+def damaged(town: Town) -> str:
+    """A backup of which a piece is no longer what it was."""
+    lab_id = backed_up(town)
+    s3 = town.cloud.client("s3")
+    bucket, key = next(one for one, _ in s3.at("objects").items() if "/chunks/" in one[1])
+    s3.put_object(Bucket=bucket, Key=key, Body=b"something else")
+    return lab_id
+
+
 def fired(function: str) -> Callable[[Town, str], object]:
     """A timer goes off, or an operator calls."""
     return lambda town, _lab: bus.queue(town.cloud, Delivery(function, town._timer(function)))
@@ -74,12 +94,14 @@ def fired(function: str) -> Callable[[Town, str], object]:
 
 ROWS = (
     Flow("provision", nothing, lambda town, _: town.ask("POST", "/labs", {"domain": "genomics", "users": 2})),
+    Flow("undone", sold_out, lambda town, _: town.ask("POST", "/labs", {"domain": "genomics", "users": 2})),
     Flow("stop", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/stop")),
     Flow("start", stopped, lambda town, lab: town.ask("POST", f"/labs/{lab}/start")),
     Flow("scale", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/scale", {"instance_type": "r6i.4xlarge"})),
     Flow("backup", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/backups", {})),
     Flow("restore", backed_up, bring_back),
     Flow("drill", backed_up, lambda town, lab: town.ask("POST", f"/labs/{lab}/drills")),
+    Flow("damaged", damaged, lambda town, lab: town.ask("POST", f"/labs/{lab}/drills")),
     Flow("upgrade", outdated, lambda town, lab: town.ask("POST", f"/labs/{lab}/upgrade")),
     Flow("prune", backed_up, fired("prune_backups")),
     Flow("weekly", backed_up, fired("drill_backups")),

@@ -322,7 +322,7 @@ def logged(seen: Evidence) -> Iterator[str]:
 
 @law(
     "backup-whole",
-    "a backup that is shown as finished has its manifest in the bucket, and every chunk that it names",
+    "a backup that is shown as finished has its manifest in the bucket, and every chunk that it names (or it was found altered)",
     always=True,
 )
 def backup_whole(seen: Evidence) -> Iterator[str]:
