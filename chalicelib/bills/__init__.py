@@ -1,0 +1,1 @@
+"""What does AWS itself say it cost, and how far is that from what we said?"""
