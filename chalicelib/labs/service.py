@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.labs import access, logs, naming, rebuilding, rules, sessions, store, work
+from chalicelib.labs.machines import Machine
 from chalicelib.labs.provisioning import fact, patience
 from chalicelib.labs.rules import WORKFLOWS, Command, Lab, Phase
 from chalicelib.labs.wishes import Found, Wish
@@ -260,6 +261,23 @@ def visible(who: Principal, lab_id: str, action: Action = Action.SEE_LAB) -> Fou
 
 def as_it_is(lab_id: str) -> Lab:
     return store.load(lab_id, consistent=True)
+
+
+def with_machine(lab_id: str) -> tuple[Lab, Machine | None]:
+    """A lab and what its machine said last."""
+    return store.with_machine(lab_id)
+
+
+def listed(who: Principal, most: int = 500) -> list[Lab]:
+    """The labs this person may see, those that are gone left out."""
+    found: list[Lab] = []
+    cursor: str | None = None
+    while len(found) < most:
+        page = access.visible(who, cursor, 100)
+        found, cursor = [*found, *page.items], page.cursor
+        if not cursor:
+            break
+    return found
 
 
 def last_session(lab_id: str, now: datetime) -> datetime | None:

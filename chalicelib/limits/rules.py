@@ -54,6 +54,12 @@ def object_monthly_price(gigabytes: Decimal, region: str) -> Price | None:
     return None if amount is None else _price(str(Decimal(amount) * gigabytes))
 
 
+def transfer_price(region: str) -> Price | None:
+    """What a GB that leaves AWS for the internet costs, in its first tier; None when we do not know."""
+    amount = _prices().get("transfer_gb", {}).get(region)
+    return None if amount is None else _price(amount)
+
+
 def monthly_price(instance_type: str, region: str) -> Price | None:
     """What a month of a machine that never stops costs."""
     hour = hourly_price(instance_type, region)

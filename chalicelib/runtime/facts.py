@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import count
 from types import MappingProxyType
@@ -90,6 +90,12 @@ def facts_of(subject: str, cursor: str | None = None, limit: int = 50, newest_fi
         scan_index_forward=not newest_first,
     )
     return page_of(found, pk, _fact)
+
+
+def facts_since(subject: str, moment: datetime) -> Iterator[Fact]:
+    """The facts of one subject from a moment on, in the order they happened, read consistently."""
+    found = FactItem.query(_partition(subject), FactItem.sk.between(f"FACT#{iso(moment)}", "FACT#~"), consistent_read=True)
+    return (_fact(item) for item in found)
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
