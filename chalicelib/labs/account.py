@@ -18,6 +18,7 @@ from chalicelib.labs import census, ec2, efs, findings, iam, naming, reports, ro
 from chalicelib.labs.census import Census
 from chalicelib.labs.findings import GRACE, Finding, Thing, Verdict, What
 from chalicelib.labs.journal import Entry, Kind, State
+from chalicelib.labs.needs import need_of
 from chalicelib.labs.provisioning import fact
 from chalicelib.labs.reports import Report
 from chalicelib.labs.rules import Lab
@@ -116,7 +117,7 @@ def settle(thing: Thing, found: Finding, asked: Asked, now: datetime, *, weighty
         again = findings.judge(thing, owner, now, found.since or now, asked.grace)
         if again.verdict is not found.verdict:
             return again
-        _adopt(thing, owner.lab, now) if found.verdict is Verdict.ADOPT and owner.lab else _remove(thing, owner.lab)
+        _adopt(thing, owner.lab, now) if found.verdict is Verdict.ADOPT and owner.lab else _remove(thing, owner.lab, now)
     except (AppError, ClientError) as error:
         logger().warning("left for the next look", kind=thing.kind, id=thing.id, why=str(error))
         return replace(found, outcome=f"not yet: {str(error)[:200]}")
@@ -131,13 +132,13 @@ def _adopt(thing: Thing, lab: Lab, now: datetime) -> None:
     held = store.change(lab, after, store.moved_on(lab))
     if isinstance(thing.kind, Kind):
         return commit(held, store.adopted(lab, Entry(thing.kind, thing.name, State.MADE, thing.id)), told)
-    return commit(held, limits.restore(lab.team, lab.id), told)
+    return commit(held, limits.restore(lab.team, lab.id, need_of(lab), now), told)
 
 
-def _remove(thing: Thing, lab: Lab | None) -> None:
+def _remove(thing: Thing, lab: Lab | None, now: datetime) -> None:
     if thing.kind is What.PLACE:
         held = store.holds(lab) if lab else store.never(thing.lab_id)
-        return commit(held, limits.release(thing.name, thing.lab_id))
+        return commit(held, limits.release(thing.name, thing.lab_id, now))
     return REMOVALS[thing.kind](thing)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, assert_never
 
 from chalicelib.labs import ec2, iam, naming, sessions, store, userdata
@@ -15,6 +16,7 @@ from chalicelib.labs.machines import Expect, Machine, Waiting
 from chalicelib.labs.making import current
 from chalicelib.labs.provisioning import fact, patience, rights_of
 from chalicelib.labs.rules import MOVING, Command, Interrupted, Lab, MachineGone, Phase, settle
+from chalicelib.limits import service as limits
 from chalicelib.runtime import settings, workflows
 from chalicelib.runtime.errors import AppError, MachineFailed, NoCapacity, Retryable
 from chalicelib.runtime.log import logger
@@ -105,7 +107,8 @@ def park_lab(lab_id: str, generation: int, now: datetime, error: str = "") -> No
     parked = replace(parked, last_session=sessions.noted(lab))
     data: dict[str, Any] = {"cause": cause} if cause else {}
     told = fact("LabStopped", lab, now, before=lab, after=parked, **data)
-    commit(store.change(lab, parked, store.moved_on(lab)), told)
+    given_back = partial(limits.rest, lab.team, lab.id, lab.shared_storage_gb, now)
+    limits.committed(lab.team, now, lambda: (store.change(lab, parked, store.moved_on(lab)), *given_back(), told))
 
 
 # ---- ResizeMachine · StartMachine ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from chalicelib.kernels import service as kernels
@@ -14,6 +15,8 @@ from chalicelib.labs import ec2, efs, iam, naming, rights, route53, store, userd
 from chalicelib.labs.journal import Entry, Kind, State, machine_token
 from chalicelib.labs.making import Book, current
 from chalicelib.labs.rules import Command, Interrupted, KernelName, Lab, Patience, Phase, audited, settle
+from chalicelib.limits import service as limits
+from chalicelib.limits.service import Need
 from chalicelib.packs import rules as pack_rules
 from chalicelib.packs import service as packs
 from chalicelib.runtime import settings
@@ -228,7 +231,8 @@ def open_lab(lab_id: str, generation: int, now: datetime) -> None:
     data: dict[str, Any] = {"address": machine.address, "instance_type": has}
     told = fact("LabReady", lab, now + NEXT, before=lab, after=opened, **data)
     also = (fact("LabScaled", lab, now, instance_type=has),) if scaled else ()
-    commit(store.change(lab, opened, store.moved_on(lab)), *also, told)
+    runs = partial(limits.ran_as, opened.team, opened.id, Need((has,), opened.shared_storage_gb), now)
+    limits.committed(lab.team, now, lambda: (store.change(lab, opened, store.moved_on(lab)), *runs(), *also, told))
 
 
 def point_name(lab: Lab, seen: ec2.Seen | None) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from chalicelib.labs import naming, rules, sessions, store
 from chalicelib.labs.machines import Member
+from chalicelib.labs.needs import need_of
 from chalicelib.labs.provisioning import fact, patience
 from chalicelib.labs.rules import WORKFLOWS, Lab, Phase
 from chalicelib.limits import service as limits
@@ -68,13 +69,14 @@ def rebuild(value: Mapping[str, Any], now: datetime, by: str, request: str) -> L
     lab = _designed(value, known, now, request)
     there = Conflict(f"lab {lab.id} was made at the same moment")
     told = partial(fact, "LabRebuilt", lab, now, by=by, request=request, before=known, after=lab, generation=value["generation"])
+    admitted = partial(limits.admit, lab.team, lab.id, need_of(lab), now)
     if known is None:
         first = people[:AT_ONCE]
         added = [store.add_member(one, there) for one in first]
-        commit(store.create(lab, there), limits.reserve(lab.team, lab.id, now), *added, told(changes=_told(first)))
+        limits.committed(lab.team, now, lambda: (store.create(lab, there), *admitted(), *added, told(changes=_told(first))))
     else:
         store.forget_machinery(lab.id)
-        commit(store.change(known, lab, there), limits.reserve(lab.team, lab.id, now), told())
+        limits.committed(lab.team, now, lambda: (store.change(known, lab, there), *admitted(), told()))
     workflows.start(WORKFLOWS[lab.phase], lab.id, lab.generation, lab.correlation_id)
     return lab
 

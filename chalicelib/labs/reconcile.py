@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from botocore.exceptions import ClientError
 
@@ -16,6 +17,7 @@ from chalicelib.labs import account, ec2, rules, store, teardown, work
 from chalicelib.labs.power import FILES_KEPT, LOST, answer
 from chalicelib.labs.provisioning import fact, patience, point_name
 from chalicelib.labs.rules import MOVING, WORKFLOWS, Command, Execution, Lab, MachineGone, Phase, Remedy
+from chalicelib.limits import service as limits
 from chalicelib.runtime import aws, settings, workflows
 from chalicelib.runtime.clock import iso
 from chalicelib.runtime.errors import AppError, MachineFailed, NotFound
@@ -174,4 +176,5 @@ def _stopped_outside(lab: Lab, now: datetime) -> None:
     parked = rules.settle(lab, Command.PARK, now, patience())
     parked = replace(parked, cause=STOPPED_OUTSIDE, cause_hint="start it again; its files are kept", address="")
     told = fact("LabStopped", lab, now, before=lab, after=parked, cause=STOPPED_OUTSIDE)
-    commit(store.change(lab, parked, store.moved_on(lab)), told)
+    given_back = partial(limits.rest, lab.team, lab.id, lab.shared_storage_gb, now)
+    limits.committed(lab.team, now, lambda: (store.change(lab, parked, store.moved_on(lab)), *given_back(), told))

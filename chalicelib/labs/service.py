@@ -10,9 +10,11 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from chalicelib.labs import access, logs, naming, rebuilding, rules, sessions, store, work
+from chalicelib.labs.needs import need_of
 from chalicelib.labs.machines import Machine
 from chalicelib.labs.provisioning import fact, patience
 from chalicelib.labs.rules import WORKFLOWS, Command, Lab, Phase
@@ -28,7 +30,7 @@ from chalicelib.runtime.errors import BadInput, Conflict, Forbidden, near_miss
 from chalicelib.runtime.facts import Fact, facts_of
 from chalicelib.runtime.pages import Page, decode, encode
 from chalicelib.runtime.requests import RequestKey, remembered
-from chalicelib.runtime.store import commit
+from chalicelib.runtime.store import Write
 
 TRIES = 5
 
@@ -68,12 +70,10 @@ def request_lab(wish: Wish, asking: Asking) -> Lab:
 def _create(lab: Lab, asking: Asking) -> None:
     data: dict[str, Any] = {"domain": lab.domain, "instance_type": lab.instance_type}
     told = fact("LabRequested", lab, asking.now, by=asking.who.email, after=lab, **data)
-    commit(
-        *remembered(asking.request_key, {"lab_id": lab.id}),
-        store.create(lab, _Taken("no free id was found", "try again")),
-        limits.reserve(lab.team, lab.id, asking.now),
-        told,
-    )
+    kept = remembered(asking.request_key, {"lab_id": lab.id})
+    made = store.create(lab, _Taken("no free id was found", "try again"))
+    admitted = partial(limits.admit, lab.team, lab.id, need_of(lab), asking.now)
+    limits.committed(lab.team, asking.now, lambda: (*kept, made, *admitted(), told))
 
 
 def _designed(wish: Wish, asking: Asking) -> Lab:
@@ -84,7 +84,7 @@ def _designed(wish: Wish, asking: Asking) -> Lab:
         raise Forbidden(decision.reason, "ask an admin for the role member")
     pack = packs.resolve(wish.domain)
     users = _capacity(wish.users or 1)
-    candidates = _candidates(pack, users, wish.instance_type)
+    candidates = _candidates(pack, users, wish.instance_type, team)
     return Lab(
         id=_new_id(wish.domain),
         name=wish.name,
@@ -119,27 +119,21 @@ def _capacity(users: int) -> int:
     return users
 
 
-def _candidates(pack: pack_rules.Pack, users: int, wanted: str | None) -> tuple[str, ...]:
+def _candidates(pack: pack_rules.Pack, users: int, wanted: str | None, team: str) -> tuple[str, ...]:
     """Instance types in the order to try them, all of them known and allowed here."""
     region = settings.current().region
     if wanted and prices.hourly_price(wanted, region) is None:
         known = prices.priced_types(region)
         hint = near_miss(wanted, known) or f"this pack uses {', '.join(pack.instances.types[:4])}"
         raise BadInput(f"instance type '{wanted[:40]}' is not offered", hint)
+    families = limits.limits_of(team).families
     if wanted:
-        limits.check_family(wanted)
-    allowed = [name for name in pack_rules.instance_for(pack, users, wanted) if _allowed(name)]
+        prices.family_allowed(wanted, families)
+    fitting = pack_rules.instance_for(pack, users, wanted)
+    allowed = [name for name in fitting if prices.in_families(name, families)]
     if not allowed:
-        limits.check_family(pack_rules.instance_for(pack, users, wanted)[0])
+        prices.family_allowed(fitting[0], families)
     return tuple(allowed[:4])
-
-
-def _allowed(instance_type: str) -> bool:
-    try:
-        limits.check_family(instance_type)
-    except Forbidden:
-        return False
-    return True
 
 
 # ---- stop · start · scale · delete ---------------------------------------------------------------------------------------
@@ -174,7 +168,8 @@ def _commanded(
     after = also(rules.command(lab, word, asking.now, patience(), asking.correlation_id))
     after = replace(after, asked_by=_commander(lab, asking))
     told = fact(tells, after, asking.now, by=asking.who.email, request=asking.correlation_id, before=lab, after=after)
-    commit(*remembered(asking.request_key, {"lab_id": lab.id}), store.change(lab, after), told)
+    kept = remembered(asking.request_key, {"lab_id": lab.id})
+    limits.committed(lab.team, asking.now, lambda: (*kept, store.change(lab, after), *_taken(after, word, asking.now), told))
     if lab.moving:
         overtaken = settings.current().execution_arn(WORKFLOWS[lab.phase], lab.execution)
         workflows.stop(overtaken, f"{word} was asked by {asking.who.email}")
@@ -182,6 +177,11 @@ def _commanded(
         work.end_all(lab, work.away(after).message)
     workflows.start(WORKFLOWS[after.phase], after.id, after.generation, after.correlation_id)
     return after
+
+
+def _taken(after: Lab, word: Command, now: datetime) -> tuple[Write, ...]:
+    """What a start takes from the lab's team."""
+    return limits.admit(after.team, after.id, need_of(after), now) if word is Command.START else ()
 
 
 def scale_lab(lab_id: str, wish: Wish, asking: Asking) -> Lab:
@@ -204,7 +204,9 @@ def scale_lab(lab_id: str, wish: Wish, asking: Asking) -> Lab:
         instance_type=after.instance_type,
         shared_storage_gb=after.shared_storage_gb,
     )
-    commit(*remembered(asking.request_key, {"lab_id": lab.id}), store.change(lab, after), told)
+    kept = remembered(asking.request_key, {"lab_id": lab.id})
+    admitted = partial(limits.admit, after.team, after.id, need_of(after), asking.now, starts=restart)
+    limits.committed(lab.team, asking.now, lambda: (*kept, store.change(lab, after), *admitted(), told))
     if restart:
         work.end_all(lab, work.away(after).message)
         workflows.start(WORKFLOWS[after.phase], after.id, after.generation, after.correlation_id)
@@ -226,7 +228,7 @@ def _resized(lab: Lab, wish: Wish) -> Lab:
     if wish.shared_storage:
         changed = replace(changed, shared_storage_gb=naming.gigabytes(wish.shared_storage))
     if wish.instance_type and wish.instance_type != lab.instance_type:
-        candidates = _candidates(packs.resolve(lab.domain), changed.users, wish.instance_type)
+        candidates = _candidates(packs.resolve(lab.domain), changed.users, wish.instance_type, lab.team)
         changed = replace(changed, instance_type=wish.instance_type, candidates=candidates)
     return changed
 

@@ -22,7 +22,7 @@ from chalicelib.limits import rules as prices
 from chalicelib.limits import service as limits
 from chalicelib.runtime import settings
 from chalicelib.runtime.errors import StillThere
-from chalicelib.runtime.store import commit
+from chalicelib.runtime.store import Write, commit
 
 CENT = Decimal("0.01")
 
@@ -50,14 +50,19 @@ def lose(lab: Lab, cause: str, hint: str, now: datetime) -> None:
     """Move a lab to FAILED with its cause."""
     failed = settle(lab, Command.FAIL, now, patience())
     failed = replace(failed, cause=cause, cause_hint=hint or FILES_KEPT, address="", last_session=sessions.noted(lab))
-    writes = []
-    if lab.opened:
-        writes.append(fact("MachineLost", lab, now, cause=cause, instance_id=lab.instance_id))
-    elif lab.reserved:
+    lost = (fact("MachineLost", lab, now, cause=cause, instance_id=lab.instance_id),) if lab.opened else ()
+    if lab.reserved and not lab.opened:
         failed = replace(failed, reserved=False, instance_id="", file_system_id="")
-        writes.append(limits.release(lab.team, lab.id))
-    writes.append(fact("LabFailed", lab, now + NEXT, before=lab, after=failed, cause=cause))
-    commit(store.change(lab, failed, store.moved_on(lab)), *writes)
+    told = fact("LabFailed", lab, now + NEXT, before=lab, after=failed, cause=cause)
+    held = store.change(lab, failed, store.moved_on(lab))
+    limits.committed(lab.team, now, lambda: (held, *lost, *_given_back(lab, failed, now), told))
+
+
+def _given_back(lab: Lab, after: Lab, now: datetime) -> tuple[Write, ...]:
+    """What a lab whose machine is gone no longer takes from its team; all of it, when the lab counts no more."""
+    if after.reserved:
+        return limits.rest(lab.team, lab.id, lab.shared_storage_gb, now)
+    return (limits.release(lab.team, lab.id, now),) if lab.reserved else ()
 
 
 # ---- RemoveMachine · RemoveResources · CloseLab --------------------------------------------------------------------------
@@ -87,8 +92,8 @@ def close_lab(lab_id: str, generation: int, now: datetime) -> None:
         closed = replace(closed, last_session=sessions.noted(lab))
         kept = [one.id for one in paper.kept]
         told = fact("LabDeleted", lab, now, before=lab, after=closed, removed=len(paper.removed), kept=kept)
-        given_back = (limits.release(lab.team, lab.id),) if lab.reserved else ()
-        commit(store.change(lab, closed, store.moved_on(lab)), *given_back, told)
+        held = store.change(lab, closed, store.moved_on(lab))
+        limits.committed(lab.team, now, lambda: (held, *_given_back(lab, closed, now), told))
     store.forget_parts(lab.id)
 
 

@@ -9,7 +9,7 @@ from chalicelib.runtime.shapes import Field, Told
 class TeamUsage(Told):
     team: str
     labs: int
-    limit: int
+    limit: int | None = Field(description="Null: no limit")
 
     @classmethod
     def of(cls, usage: Usage) -> TeamUsage:

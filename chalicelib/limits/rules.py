@@ -23,10 +23,17 @@ class Price(NamedTuple):
     as_of: date
 
 
+class Size(NamedTuple):
+    """What an instance type brings, of what quotas count."""
+
+    vcpus: int
+    gpus: int
+
+
 class Usage(NamedTuple):
     team: str
     labs: int
-    limit: int
+    limit: int | None
 
 
 def hourly_price(instance_type: str, region: str, purchase: str = "on-demand") -> Price | None:
@@ -71,15 +78,25 @@ def priced_types(region: str, purchase: str = "on-demand") -> frozenset[str]:
     return frozenset(_prices()["hourly"].get(region, {}).get(purchase, {}))
 
 
+def size_of(instance_type: str) -> Size | None:
+    """The vCPUs and GPUs of an instance type; None when we do not know."""
+    known = _instances().get(instance_type)
+    return Size(known[0], known[1]) if known else None
+
+
 def family_allowed(instance_type: str, families: tuple[str, ...]) -> None:
     """Forbidden when the operator allows only other families than this type's."""
-    family = instance_type.partition(".")[0]
-    if families and family not in families:
+    if not in_families(instance_type, families):
         raise Forbidden(
-            f"instances of the family {family} are not allowed here",
+            f"instances of the family {instance_type.partition('.')[0]} are not allowed here",
             hint=f"allowed: {', '.join(families)}",
             code="family_not_allowed",
         )
+
+
+def in_families(instance_type: str, families: tuple[str, ...]) -> bool:
+    """Is the type's family among these? No families: every one is."""
+    return not families or instance_type.partition(".")[0] in families
 
 
 def _price(amount: str) -> Price:
@@ -91,3 +108,10 @@ def _price(amount: str) -> Price:
 def _prices() -> dict[str, Any]:
     text = (files("chalicelib.limits") / "prices.json").read_text(encoding="utf-8")
     return dict(json.loads(text))
+
+
+@lru_cache(maxsize=1)
+def _instances() -> dict[str, list[int]]:
+    """Each type's vCPUs, GPUs and MiB; written by `python -m tools.instances`."""
+    text = (files("chalicelib.limits") / "instances.json").read_text(encoding="utf-8")
+    return dict(json.loads(text)["types"])

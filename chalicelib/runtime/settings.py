@@ -32,6 +32,9 @@ class Settings:
     allowed_cidr: str = ""
     allowed_families: tuple[str, ...] = ()
     max_labs_per_team: int = 10
+    max_vcpus_per_team: int | None = None
+    max_gpus_per_team: int | None = None
+    max_storage_gb_per_team: int | None = None
     max_users_per_lab: int = 200
     image_parameter: str = "/aws/service/debian/release/12/latest/amd64"
     api_url: str = ""
@@ -58,6 +61,9 @@ class Settings:
             allowed_cidr=env.get("ALLOWED_CIDR", ""),
             allowed_families=_csv(env, "ALLOWED_FAMILIES"),
             max_labs_per_team=_number(env, "MAX_LABS_PER_TEAM", 10),
+            max_vcpus_per_team=_bound(env, "MAX_VCPUS_PER_TEAM"),
+            max_gpus_per_team=_bound(env, "MAX_GPUS_PER_TEAM"),
+            max_storage_gb_per_team=_bound(env, "MAX_STORAGE_GB_PER_TEAM"),
             max_users_per_lab=_number(env, "MAX_USERS_PER_LAB", 200),
             image_parameter=env.get("IMAGE_PARAMETER") or cls.image_parameter,
             api_url=env.get("API_URL", ""),
@@ -137,6 +143,11 @@ def _number(env: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal():
         raise Misconfigured(f"the environment variable {name} is '{text}', not a whole number")
     return int(text)
+
+
+def _bound(env: Mapping[str, str], name: str) -> int | None:
+    """A limit that may be left blank: then there is none."""
+    return _number(env, name, 0) if env.get(name) else None
 
 
 def _one_of(env: Mapping[str, str], name: str, known: tuple[str, ...]) -> str:

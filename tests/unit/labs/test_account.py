@@ -235,7 +235,7 @@ def test_places_follow_the_labs_that_exist(stage: Stage, hand: Hand) -> None:
 
     kept, lost = stage.ready(), stage.stopped()
     commit(limits.reserve("default", UNKNOWN, stage.now))
-    commit(limits.release("default", lost))
+    commit(limits.release("default", lost, stage.now))
     report = found(look(stage))
     assert {(one.lab_id, one.verdict, one.outcome) for one in report.values()} == {
         (UNKNOWN, Verdict.REMOVE, "done"), (lost, Verdict.ADOPT, "done")

@@ -82,8 +82,8 @@ def test_a_place_over_the_limit_is_refused_with_numbers(tables: object, three: S
 def test_a_released_place_is_free_again_and_releasing_twice_frees_one(tables: object, three: Settings, now: datetime) -> None:
     for number in range(3):
         commit(service.reserve("turing", f"lab-{number}", now))
-    commit(service.release("turing", "lab-0"))
-    commit(service.release("turing", "lab-0"))
+    commit(service.release("turing", "lab-0", now))
+    commit(service.release("turing", "lab-0", now))
     assert service.usage("turing").labs == 2
     commit(service.reserve("turing", "lab-9", now))
     with pytest.raises(LimitReached):
@@ -97,9 +97,9 @@ def test_a_place_taken_twice_by_one_lab_counts_once(tables: object, three: Setti
     assert service.usage("hopper").labs == 1
 
 
-def test_a_team_that_never_had_a_lab_uses_nothing(tables: object, three: Settings) -> None:
+def test_a_team_that_never_had_a_lab_uses_nothing(tables: object, three: Settings, now: datetime) -> None:
     assert service.usage("nobody").labs == 0
-    commit(service.release("nobody", "lab-0"))
+    commit(service.release("nobody", "lab-0", now))
     assert service.reserved_labs("nobody") == frozenset()
 
 
