@@ -1,0 +1,265 @@
+"""What of a lab costs money at a moment, and what changes that? A lab's facts, read as one story, in the order of their moments.
+
+Keeps true: the story is the same in whatever order, and however often, its facts arrive; what nobody told is unknown, not zero.
+A figure is exact within, and rounded once for the eye by `shared_out`, so that parts always sum to the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+DISK_GB = 60  # the root disk of machines whose launch did not say
+GIB = 2**30
+PLACES = 10  # decimal places of a stored amount
+IDLE, OVERHEAD, ESTIMATE = "idle", "overhead", "estimate"  # beside people's addresses: whose cost it is
+
+
+class Part(StrEnum):
+    """What is paid for. `transfer` is an estimate, and in no sum."""
+
+    MACHINE = "machine"
+    DISK = "disk"
+    FILES = "files"
+    TRANSFER = "transfer"
+
+
+Key = tuple[Part, str]  # what has a price: (machine, r6i.large), (disk, gp3), …
+DISK: Key = (Part.DISK, "gp3")
+FILES: Key = (Part.FILES, "efs-standard")
+TRANSFER: Key = (Part.TRANSFER, "internet")
+
+
+class Quote(NamedTuple):
+    """A list price: per hour of a machine, per GB and month of a disk or of files, per GB of transfer. In force `since`."""
+
+    amount: Decimal
+    currency: str
+    as_of: date
+    source: str
+    since: datetime | None = None
+
+
+class Cell(NamedTuple):
+    """What one part cost for one person (or idle, or overhead): the time it stood there, the money, the time without a price."""
+
+    micros: int
+    amount: Decimal
+    unpriced: int = 0
+
+    def plus(self, other: Cell) -> Cell:
+        return Cell(self.micros + other.micros, self.amount + other.amount, self.unpriced + other.unpriced)
+
+    def minus(self, other: Cell) -> Cell:
+        return Cell(self.micros - other.micros, self.amount - other.amount, self.unpriced - other.unpriced)
+
+
+NOTHING = Cell(0, Decimal(0))
+Cells = Mapping[tuple[Part, str], Cell]
+
+
+# ---- a lab at a moment ---------------------------------------------------------------------------------------------------
+
+
+class Machine(NamedTuple):
+    """A machine that exists: its disk costs; it costs itself while EC2 runs it."""
+
+    id: str
+    type: str
+    disk_gb: int = DISK_GB
+    running: bool = False
+
+
+@dataclass(frozen=True)
+class State:
+    """`servers`: who has a server; None: nobody told since the lab became ready. `stored`: bytes of files; None: not told."""
+
+    lab: str
+    team: str = ""
+    domain: str = ""
+    owner: str = ""
+    name: str = ""
+    phase: str = ""
+    machines: tuple[Machine, ...] = ()
+    servers: tuple[str, ...] | None = None
+    files: bool = False
+    stored: int | None = None
+    network: Fraction | None = None  # bytes a second, as last measured
+
+    @property
+    def ready(self) -> bool:
+        return self.phase == "READY"
+
+    @property
+    def runs(self) -> bool:
+        return any(one.running for one in self.machines)
+
+    @property
+    def costs(self) -> bool:
+        """Is there anything left that is billed?"""
+        return bool(self.machines or self.files)
+
+
+class Moment(NamedTuple):
+    """A fact, at the moment it was true; EC2's own news carry EC2's time."""
+
+    at: datetime
+    id: str
+    name: str
+    data: Mapping[str, Any]
+    changes: Mapping[str, Sequence[Any]]
+
+
+def moment(name: str, data: Mapping[str, Any], changes: Mapping[str, Sequence[Any]], at: datetime, fact_id: str) -> Moment:
+    said = data.get("at") if name in ("MachineRunning", "MachineStopped") else None
+    return Moment(_parsed(str(said)) if said else at, fact_id, name, data, changes)
+
+
+def in_order(moments: Iterable[Moment]) -> list[Moment]:
+    """Each once, in the order of their moments; those of one moment in the order in which they were recorded."""
+    known = {one.id: one for one in moments}
+    return sorted(known.values(), key=lambda one: (one.at, one.id))
+
+
+def _parsed(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def after(state: State, told: Moment) -> State:
+    """The lab after a fact."""
+    known = _changed(state, told.changes)
+    act = HEARD.get(told.name)
+    return act(known, told.data) if act else known
+
+
+def _changed(state: State, changes: Mapping[str, Sequence[Any]]) -> State:
+    """What every fact may tell: where the lab belongs, its phase, its files."""
+    new = {name: str(pair[1] or "") for name, pair in changes.items() if name in ("team", "domain", "owner", "name", "phase")}
+    state = replace(state, **new)  # type: ignore[arg-type]
+    if "phase" in new:
+        state = replace(state, servers=None)
+    if "file_system_id" in changes:
+        there = bool(changes["file_system_id"][1])
+        state = replace(state, files=there, stored=(state.stored or 0) if there else None)
+    return state
+
+
+def _with(state: State, made: Machine) -> State:
+    known = [one for one in state.machines if one.id != made.id]
+    return replace(state, machines=tuple(sorted([*known, made])))
+
+
+def _known(state: State, instance_id: str) -> Machine | None:
+    return next((one for one in state.machines if one.id == instance_id), None)
+
+
+def _launched(state: State, data: Mapping[str, Any]) -> State:
+    known = _known(state, data["instance_id"])
+    made = Machine(data["instance_id"], data.get("instance_type", ""), int(data.get("disk_gb") or DISK_GB))
+    return _with(state, known._replace(disk_gb=made.disk_gb) if known else made)
+
+
+def _runs(state: State, data: Mapping[str, Any]) -> State:
+    known = _known(state, data["instance_id"]) or Machine(data["instance_id"], "")
+    return _with(state, known._replace(type=data.get("instance_type") or known.type, running=True))
+
+
+def _stops(state: State, data: Mapping[str, Any]) -> State:
+    known = _known(state, data["instance_id"])
+    if data.get("state") in ("shutting-down", "terminated"):
+        return _without(state, data["instance_id"])
+    return _with(state, known._replace(running=False)) if known else state
+
+
+def _without(state: State, instance_id: str) -> State:
+    return replace(state, machines=tuple(one for one in state.machines if one.id != instance_id))
+
+
+def _claimed(state: State, data: Mapping[str, Any]) -> State:
+    """A machine that speaks runs, whether or not EC2's news came."""
+    known = _known(state, data["instance_id"])
+    return _with(state, known._replace(running=True)) if known else state
+
+
+def _opened(state: State, data: Mapping[str, Any]) -> State:
+    """A lab that is READY runs on something, whether or not EC2's news came."""
+    if state.runs or not state.machines:
+        return state
+    last = state.machines[-1]
+    return _with(state, last._replace(running=True, type=data.get("instance_type") or last.type))
+
+
+def _parked(state: State, _: Mapping[str, Any]) -> State:
+    return replace(state, machines=tuple(one._replace(running=False) for one in state.machines))
+
+
+def _lost(state: State, data: Mapping[str, Any]) -> State:
+    return _without(state, data.get("instance_id", ""))
+
+
+def _failed(state: State, _: Mapping[str, Any]) -> State:
+    """A lab that never opened leaves nothing behind."""
+    return state if state.files else replace(state, machines=())
+
+
+def _deleted(state: State, data: Mapping[str, Any]) -> State:
+    return replace(state, machines=(), files=bool(data.get("kept")), network=None)
+
+
+def _servers(state: State, data: Mapping[str, Any]) -> State:
+    return replace(state, servers=tuple(sorted(set(data.get("running") or ())))) if state.ready else state
+
+
+def _measured(state: State, data: Mapping[str, Any]) -> State:
+    stored, network = data.get("storage_bytes"), data.get("network_kb_per_second")
+    rate = None if network is None else Fraction(str(network)) * 1000
+    return replace(state, stored=state.stored if stored is None else int(stored), network=rate)
+
+
+HEARD: Mapping[str, Callable[[State, Mapping[str, Any]], State]] = {
+    "MachineLaunched": _launched,
+    "MachineRunning": _runs,
+    "MachineStopped": _stops,
+    "MachineClaimed": _claimed,
+    "LabReady": _opened,
+    "LabStopped": _parked,
+    "MachineLost": _lost,
+    "LabFailed": _failed,
+    "LabDeleted": _deleted,
+    "ServersChanged": _servers,
+    "LabMeasured": _measured,
+}
+
+
+# ---- exact figures, rounded once -----------------------------------------------------------------------------------------
+
+
+def shared_out(exact: Mapping[str, Fraction], whole: int | None = None) -> dict[str, int]:
+    """Whole numbers for exact figures that sum to `whole` (their rounded sum): the largest remainders are rounded up."""
+    total = round(sum(exact.values(), Fraction(0))) if whole is None else whole
+    floors = {name: value.numerator // value.denominator for name, value in exact.items()}
+    left = total - sum(floors.values())
+    ranked = sorted(exact, key=lambda name: (floors[name] - exact[name], name))
+    return {name: floors[name] + (1 if place < left else 0) for name, place in ((one, ranked.index(one)) for one in exact)}
+
+
+def day_of(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
+
+
+def begins(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def ends(day: date) -> datetime:
+    return begins(day) + timedelta(days=1)
+
+
+def month_of(day: date) -> str:
+    return f"{day:%Y-%m}"
