@@ -51,7 +51,8 @@ def prices(region: str) -> dict[Key, Quote]:
 
 def _products(region: str, service: str, named: str, wanted: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in {named: region, **wanted}.items()]
-    pages = aws.client("pricing", place(region)).get_paginator("get_products")
+    where = place(region)
+    pages = aws.client("pricing", where).get_paginator("get_products")
     for page in pages.paginate(ServiceCode=service, Filters=filters, FormatVersion="aws_v1"):
         for text in page["PriceList"]:
             yield json.loads(text)

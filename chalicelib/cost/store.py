@@ -243,12 +243,11 @@ def all_quotes(region: str) -> dict[Key, Quote]:
 
 def keep_quotes(region: str, new: Mapping[Key, Quote]) -> None:
     """Prices that were not known yet; each once."""
-    with QuoteItem.batch_write() as batch:
-        for (part, name), quote in new.items():
-            since = iso(quote.since or begins(quote.as_of))
-            item = QuoteItem(f"PRICE#{region}", f"{part}#{name}#{since}@{quote.as_of}", amount=str(quote.amount), since=since)
-            item.currency, item.as_of, item.source = quote.currency, quote.as_of.isoformat(), quote.source
-            batch.save(item)
+    for (part, name), quote in new.items():
+        since = iso(quote.since or begins(quote.as_of))
+        item = QuoteItem(f"PRICE#{region}", f"{part}#{name}#{since}@{quote.as_of}", amount=str(quote.amount), since=since)
+        item.currency, item.as_of, item.source = quote.currency, quote.as_of.isoformat(), quote.source
+        commit(save(item))
 
 
 def last_look(region: str) -> tuple[str, str]:

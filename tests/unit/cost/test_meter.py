@@ -6,6 +6,7 @@ import random
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -175,7 +176,7 @@ def _machines(sheet: Sheet, moments: list[Moment], prices: Prices) -> tuple[Deci
     cuts = {begins(sheet.day), sheet.until, *prices.since((Part.MACHINE, "r6i.2xlarge")), *(one.at for one in moments)}
     marks = sorted(one for one in cuts if begins(sheet.day) <= one <= sheet.until)
     money, micros = Fraction(0), 0
-    for start, end in zip(marks, marks[1:], strict=False):
+    for start, end in pairwise(marks):
         state = State("lab")
         for one in in_order(moments):
             state = after(state, one) if one.at <= start else state
