@@ -12,6 +12,8 @@ from chalicelib.backups import api as backups
 from chalicelib.backups import events as backups_events
 from chalicelib.backups import schedules as backups_schedules
 from chalicelib.backups import tasks as backups_tasks
+from chalicelib.cost import events as cost_events
+from chalicelib.cost import schedules as cost_schedules
 from chalicelib.labs import account_api as labs_account
 from chalicelib.labs import api as labs
 from chalicelib.labs import events as labs_events
@@ -45,6 +47,8 @@ for entries in (
     backups_tasks,  # the state machines' steps
     backups_events,  # what Step Functions reports
     backups_schedules,  # every night, every day, every week
+    cost_events,  # what begins or ceases to cost
+    cost_schedules,  # every hour, and AWS's prices every day
     runtime_tasks,  # what an earlier release stored
     runtime_events,  # facts, from the stream to the bus
     audit_events,  # and from the stream into the log that cannot be bent

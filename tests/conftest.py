@@ -99,6 +99,7 @@ TABLES: dict[str, dict[str, tuple[str, str]]] = {
     "limits": {},
     "labs": {"by_person": ("person", "lab_id"), "by_due": ("due_pk", "due")},
     "facts": {},
+    "cost": {"by_month": ("month", "place"), "open": ("shard", "due")},
     "audit": {"by_subject": ("subject", "sk"), "by_actor": ("actor", "sk")},
 }
 
@@ -114,7 +115,7 @@ def table_definition(name: str, indexes: dict[str, tuple[str, str]]) -> dict[str
     }
     if indexes:
         definition["GlobalSecondaryIndexes"] = [
-            {"IndexName": index, "KeySchema": _keys(*keys), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+            {"IndexName": index, "KeySchema": _keys(*keys), "Projection": {"ProjectionType": "ALL" if index == "by_month" else "KEYS_ONLY"}}
             for index, keys in indexes.items()
         ]
     if name == "facts":

@@ -171,6 +171,17 @@ def test_nobody_can_take_anything_out_of_the_audit_log(template: dict[str, Any])
     assert {"dynamodb:DeleteItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"} <= set(own["Action"])
 
 
+def test_nobody_edits_or_takes_anything_out_of_the_ledger(template: dict[str, Any]) -> None:
+    """Lines are put, each on the condition that there is none yet; days and heads are put anew with them."""
+    on_it = {
+        action
+        for name, one in in_stack(template)
+        if name != "MigrateTablesRole" and "-cost" in json.dumps(one["Resource"])
+        for action in listed(one["Action"])
+    }
+    assert on_it == {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"}
+
+
 def test_nobody_can_take_an_anchor_out_of_its_bucket(template: dict[str, Any]) -> None:
     bucket = template["Resources"]["AuditBucket"]["Properties"]
     assert bucket["ObjectLockEnabled"] is True
@@ -188,7 +199,7 @@ def test_nobody_can_take_an_anchor_out_of_its_bucket(template: dict[str, Any]) -
 def calls() -> set[str]:
     """Every AWS call in the code, as IAM names it (DynamoDB's are pynamodb's)."""
     text = "\n".join(file.read_text() for file in (package.ROOT / "chalicelib").rglob("*.py"))
-    found = re.findall(r'client\("([a-z0-9]+)"\)\.(?:get_paginator\("(\w+)"\)|(\w+)\()', text)
+    found = re.findall(r'client\("([a-z0-9]+)"(?:, \w+)?\)\.(?:get_paginator\("(\w+)"\)|(\w+)\()', text)
     found += [("s3", "", verb) for verb in re.findall(r"place\.client\(\)\.(\w+)", text)]
     found += [("stepfunctions", "", verb) for verb in re.findall(r'_call\(\s*"(\w+)"', text)]
     named = [(SERVICES.get(service, service), camel(paged or verb)) for service, paged, verb in found]

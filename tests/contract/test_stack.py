@@ -18,6 +18,7 @@ from tools.template import camel, functions, of_type
 BIN = Path(sys.executable).parent
 ASYNCHRONOUS = ("machine_state_changed", "workflow_ended", "reconcile_labs", "check_audit", "reconcile_account")
 ASYNCHRONOUS += ("back_up_tables", "nightly_backups", "prune_backups", "drill_backups", "backup_broke_off")
+ASYNCHRONOUS += ("aggregate_costs", "refresh_prices")
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -33,7 +34,7 @@ def keys_of(one: dict[str, Any]) -> tuple[str, ...]:
 
 def test_tables_are_encrypted_recoverable_and_paid_by_request(template: dict[str, Any]) -> None:
     tables = of_type(template, "AWS::DynamoDB::Table")
-    assert len(tables) == 5
+    assert len(tables) == 6
     for one in (table["Properties"] for table in tables.values()):
         assert one["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         assert one["SSESpecification"] == {"SSEEnabled": True}
@@ -75,9 +76,18 @@ def test_what_an_asynchronous_function_cannot_do_waits_in_a_queue(template: dict
     assert event["DeadLetterConfig"] == {"Arn": queue}
 
 
+def test_facts_on_the_bus_reach_the_meter_and_what_fails_is_kept(template: dict[str, Any]) -> None:
+    resources = template["Resources"]
+    rule, queue = resources["MeterFactsRule"]["Properties"], {"Fn::GetAtt": ["Undelivered", "Arn"]}
+    assert rule["EventBusName"] == {"Ref": "FactsBus"}
+    assert rule["Targets"][0]["DeadLetterConfig"] == {"Arn": queue}
+    assert resources["MeterFactsRetries"]["Properties"]["DestinationConfig"]["OnFailure"]["Destination"] == queue
+    assert resources["MeterFactsFromBus"]["Properties"]["SourceArn"] == {"Fn::GetAtt": ["MeterFactsRule", "Arn"]}
+
+
 def test_the_api_and_every_asynchronous_function_and_workflow_has_an_alarm(template: dict[str, Any]) -> None:
     watched = json.dumps([one["Properties"]["Dimensions"] for one in of_type(template, "AWS::CloudWatch::Alarm").values()])
-    for name in (*ASYNCHRONOUS, "publish_facts", "record_facts"):
+    for name in (*ASYNCHRONOUS, "publish_facts", "record_facts", "meter_facts"):
         assert f"aws-research-wizard-${{Stage}}-{name}" in watched
     for word in ("ProvisionLab", "StartLab", "StopLab", "ScaleLab", "TeardownLab", "Undelivered", "UnpublishedFacts", "ApiName"):
         assert word in watched
@@ -150,7 +160,7 @@ def test_a_backing_stack_stands_before_its_functions(backing: dict[str, Any]) ->
     first = shape.unconnected(backing)
     assert not [one for one in first["Resources"].values() if one["Type"].startswith("AWS::Lambda::")]
     tied = {one["Type"] for name, one in backing["Resources"].items() if name not in first["Resources"]}
-    assert tied == {"AWS::Lambda::EventSourceMapping", "AWS::Lambda::EventInvokeConfig"}
+    assert tied == {"AWS::Lambda::EventSourceMapping", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission"}
 
 
 def test_the_state_machines_compile_as_amazon_reads_them(built: Path, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_everything_in_the_template_is_made(deployment: Deployment, outputs: dic
     wanted = {name for name, one in template["Resources"].items() if one.get("Condition") != "UsesAwsBackup"}
     assert wanted <= set(made)
     tables = deployment.account.client("dynamodb").list_tables()["TableNames"]
-    assert sorted(tables) == [f"{PREFIX}-{name}" for name in ("audit", "facts", "labs", "limits", "people")]
+    assert sorted(tables) == [f"{PREFIX}-{name}" for name in ("audit", "cost", "facts", "labs", "limits", "people")]
     rules = deployment.account.client("events").list_rules()["Rules"]
     assert {one["Name"] for one in rules} >= {f"{PREFIX}-{name}-event" for name in ("machine_state_changed", "workflow_ended")}
     job = package.Job("dev", package.ROOT)

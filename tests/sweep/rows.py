@@ -72,7 +72,10 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "backup_broke_off": ("backup",),
     "publish_facts": (*LIFE, *WORK),
     "record_facts": (*LIFE, *WORK),
+    "meter_facts": LIFE,
     # schedules
+    "aggregate_costs": ("aggregate",),
+    "refresh_prices": ("prices",),
     "reconcile_labs": (*LIFE, *WORK),
     "reconcile_account": (*LIFE, *WORK),
     "nightly_backups": (*LIFE, *WORK),
