@@ -12,7 +12,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from aws_research_wizard.host import identity, kernels, load, people, piece, processes, releases, room, shipping, upgrade
+from aws_research_wizard.host import (
+    activity,
+    identity,
+    kernels,
+    load,
+    notices,
+    people,
+    piece,
+    processes,
+    releases,
+    room,
+    shares,
+    shipping,
+    upgrade,
+)
 from aws_research_wizard.host import orders as wanted
 from aws_research_wizard.host.control_plane import Away, ControlPlane, Refused
 from aws_research_wizard.host.hub_api import HubApi, HubAway
@@ -24,6 +38,8 @@ from aws_research_wizard.host.work import Desk
 
 MOST_SECONDS = 60.0
 """The slowest rhythm while nobody answers: short enough that a returning control plane soon knows of us."""
+NEWS_SECONDS = 5.0
+"""News is told at once, but never more often than this."""
 
 
 def main(machine: Machine) -> int:
@@ -33,6 +49,7 @@ def main(machine: Machine) -> int:
         signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=shipping.ship, args=(machine, stop), name="shipping", daemon=True).start()
     agent = Agent(machine)
+    threading.Thread(target=agent.watch.run, args=(stop, agent.look_seconds), name="watch", daemon=True).start()
     threading.Thread(target=agent.desk.run, args=(stop,), name="work", daemon=True).start()
     agent.run(stop)
     return 0
@@ -48,6 +65,10 @@ class Agent:
         self.hub = hub or HubApi(machine)
         self.door = door or ControlPlane(machine.api_url, machine.execute_api)
         self.desk = Desk(machine.state, self.door, piece.do)
+        self.watch = activity.of_machine(machine, self.hub, machine.run / "activity.json")
+        self.shares = shares.Shares(machine.told)
+        self.network = load.Network()
+        self.seq = 0
         load.begin()
         self.usage = Usage(machine.storage, machine.state, every=10 if machine.local else MEASURE_SECONDS)
 
@@ -57,9 +78,23 @@ class Agent:
         self._try("kernels of this release", self._take_over)
         while not stop.is_set() and not self.superseded():
             failures = 0 if self.beat() else failures + 1
-            kept = wanted.load(self.machine.state)
-            rhythm = kept.heartbeat_seconds if kept else 30.0
-            stop.wait(min(rhythm * 2 ** min(failures, 6), max(MOST_SECONDS, rhythm)))
+            rhythm = self._rhythm()
+            self._rest(stop, min(rhythm * 2 ** min(failures, 6), max(MOST_SECONDS, rhythm)), eager=not failures)
+
+    def look_seconds(self) -> float:
+        """Return how often to look at the servers: more often than it is told."""
+        return min(activity.LOOK_SECONDS, max(0.5, self._rhythm() / 5))
+
+    def _rhythm(self) -> float:
+        kept = wanted.load(self.machine.state)
+        return kept.heartbeat_seconds if kept else 30.0
+
+    def _rest(self, stop: threading.Event, seconds: float, eager: bool) -> None:
+        """Wait until the next beat is due; with `eager`, news makes it due."""
+        begun = time.monotonic()
+        while (rested := time.monotonic() - begun) < seconds and not stop.wait(min(0.5, seconds - rested)):
+            if eager and self.watch.changed.is_set() and rested >= min(NEWS_SECONDS, seconds / 2):
+                return
 
     def superseded(self) -> bool:
         """Say whether this machine runs another release than ours; a change that nobody conducts any more is taken back first."""
@@ -79,24 +114,31 @@ class Agent:
     def beat(self) -> bool:
         """Tell, do what is ordered, tidy up; say whether the control plane answered."""
         users = self._users()
-        answered = self._try("heartbeat", lambda: self._follow(users))
+        answered = self._try("heartbeat", self._follow)
         self._try("removed people", lambda: self._see_out(users))
         self._try("kernels without a server", self._reap)
         self._try("the disk's reserve", self._reserve)
         return answered
 
-    def pulse(self, users: list[dict[str, Any]]) -> dict[str, Any]:
-        """Return how the machine is."""
-        seen = load.now(self.started, self.machine.root)
+    def pulse(self) -> dict[str, Any]:
+        """Return how the machine is; `seq` grows within a boot, also past an agent that is started again."""
+        self.watch.changed.clear()
+        now, seen = load.now(self.started, self.machine.root), self.watch.last()
+        moment = time.monotonic()
+        self.seq = max(self.seq + 1, int(moment * 10))
+        self._try("who had a server", lambda: self.shares.note(seen.people, time.time()))
         return {
             "boot_id": self.boot_id,
+            "seq": self.seq,
             "release": releases.told(self.machine),
-            "uptime_s": round(seen.uptime_s, 1),
+            "uptime_s": round(now.uptime_s, 1),
             "storage_used_bytes": self.usage.bytes(),
-            "cpu": seen.cpu,
-            "memory": seen.memory,
-            "disk": seen.disk,
-            "servers": self.hub.servers(users),
+            "cpu": now.cpu,
+            "memory": now.memory,
+            "disk": now.disk,
+            "gpu": self.watch.gpus.busy,
+            "network_kb_per_second": self.network.kb_per_second(),
+            "servers": seen.told(moment),
         }
 
     def _users(self) -> list[dict[str, Any]]:
@@ -106,20 +148,25 @@ class Agent:
         except HubAway:
             return []
 
-    def _follow(self, users: list[dict[str, Any]]) -> None:
+    def _follow(self) -> None:
         known = identity.load(self.machine.state)
         self.door.token = known.token if known else ""
-        self.obey(Orders.parse(self.door.heartbeat(self.pulse(users))))
+        self.obey(Orders.parse(self.door.heartbeat(self.pulse())))
 
     def obey(self, orders: Orders) -> None:
         """Bring the machine to what is wanted: capacity and people are read by the hub itself, kernels are made here."""
         before = wanted.load(self.machine.state)
         if before is None or dict(before.raw) != dict(orders.raw):
             wanted.save(self.machine.state, orders)
+        self._try("what people are told", lambda: self._tell_people(orders))
         people.change(self.machine.state, lambda now: people.follow(now, orders.people, time.time()))
         self.desk.follow(orders.raw.get("work") or ())
         if before is not None and before.kernels != orders.kernels:
             self._install(orders)
+
+    def _tell_people(self, orders: Orders) -> None:
+        notices.put_up(self.machine.told, orders, time.time())
+        self.shares.price(orders)
 
     def _install(self, orders: Orders) -> None:
         for kernel in orders.kernels:

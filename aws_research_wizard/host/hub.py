@@ -17,12 +17,15 @@ from importlib.resources import files as resources
 from pathlib import Path
 from string import Template
 
-from aws_research_wizard.host import files
+from aws_research_wizard.host import culling, files
 from aws_research_wizard.host.machine import MARKER, Machine
 from aws_research_wizard.host.orders import Orders
 from aws_research_wizard.host.steps import CommandFailed
 
 SERVER = {
+    "ServerApp": {"jpserver_extensions": {"aws_research_wizard.host.lab_page": True}},
+    "MappingKernelManager": {"shutdown_wait_time": 20.0},
+    "KernelManager": {"shutdown_wait_time": 20.0},  # what a kernel does at its end (atexit) may take a while
     "KernelSpecManager": {"ensure_native_kernel": False},  # only the pack's kernels are offered, not JupyterLab's own Python
     "LanguageServerManager": {"autodetect": False},  # looking for them takes a second of every start
     "LabApp": {"news_url": None, "check_for_updates_class": "jupyterlab.NeverCheckForUpdate", "extension_manager": "readonly"},
@@ -35,6 +38,8 @@ def configure(machine: Machine, orders: Orders) -> None:
     hub_dir = machine.state / "hub"
     for folder in (hub_dir, machine.run / "servers", machine.logs / "servers", machine.etc):
         folder.mkdir(parents=True, exist_ok=True)
+    machine.told.mkdir(parents=True, exist_ok=True)
+    machine.told.chmod(0o755)
     for private in (hub_dir, machine.logs):
         private.chmod(0o700)
     for name in ("proxy_token", "agent_token"):
@@ -43,6 +48,7 @@ def configure(machine: Machine, orders: Orders) -> None:
     front = _render("supervisord-caddy.conf.template", values) if orders.host else ""
     files.write(machine.etc / "jupyterhub_config.py", _render("jupyterhub_config.py.template", values))
     files.write(machine.etc / "supervisord.conf", _render("supervisord.conf.template", {**values, "front": front}))
+    files.write(machine.etc / "idle_culler_config.py", _render("idle_culler_config.py.template", values))
     files.write(machine.etc / "part", _render("part.template", values))
     files.write_json(machine.etc / "jupyter/jupyter_server_config.json", SERVER, files.PUBLIC)
     if orders.host:
@@ -104,11 +110,17 @@ def _values(machine: Machine, orders: Orders) -> dict[str, str]:
             "JUPYTER_CONFIG_PATH": str(machine.etc / "jupyter"),
             "JUPYTER_PATH": str(machine.jupyter / "share/jupyter"),
             "JUPYTER_PREFER_ENV_PATH": "0",
+            "JUPYTERHUB_ACTIVITY_INTERVAL": "0",
+            "AWR_TOLD": str(machine.told),
+            "AWR_LAB_ID": machine.lab_id,
         },
         "public_url": f"https://{orders.host}/" if orders.host else "",
         "templates": str(_templates(machine)),
     }
     plain = {
+        "python_word": repr(str(python)),
+        "cull_every": str(culling.every(orders.cull_s)),
+        "cull_after": str(round(orders.cull_s)),
         "lab_id": machine.lab_id,
         "capacity": str(orders.capacity),
         "host": orders.host or "",

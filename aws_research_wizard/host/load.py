@@ -1,6 +1,7 @@
 """How busy is the machine? Shares in percent, each since the last question."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,26 @@ class Load:
     memory: float
     disk: float
     uptime_s: float
+
+
+class Network:
+    """The bytes that come and go, this machine's talk with itself left out."""
+
+    def __init__(self, count: Callable[[], int] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._count, self._clock = count or _bytes, clock
+        self._before: tuple[float, int] | None = None
+
+    def kb_per_second(self) -> float | None:
+        """Return the mean since the last question; None at the first."""
+        now, count, before = self._clock(), self._count(), self._before
+        self._before = (now, count)
+        if before is None or now <= before[0]:
+            return None
+        return round(max(0, count - before[1]) / 1000 / (now - before[0]), 1)
+
+
+def _bytes() -> int:
+    return sum(one.bytes_sent + one.bytes_recv for name, one in psutil.net_io_counters(pernic=True).items() if name != "lo")
 
 
 def begin() -> None:

@@ -100,6 +100,11 @@ class Machine:
         return self.root / "var/lib/wizard"
 
     @property
+    def told(self) -> Path:
+        """What everybody on the machine may read: a notice, the price, who had a server when."""
+        return self.state / "told"
+
+    @property
     def run(self) -> Path:
         """What belongs to this boot alone."""
         return self.root / "run/wizard"

@@ -42,7 +42,10 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Orders:
-    """The wanted state of the machine. `people` maps e-mail to role in the lab; sizes are GB; `raw` is what was sent."""
+    """The wanted state of the machine. `people` maps e-mail to role in the lab; sizes are GB; `raw` is what was sent.
+
+    `cull_s`: how long nobody used a server before it ends (0: it never does).
+    """
 
     domain: str
     phase: str
@@ -54,11 +57,16 @@ class Orders:
     examples: bool
     host: str | None
     heartbeat_seconds: float
+    notice: Mapping[str, Any] | None
+    price: Mapping[str, str] | None
+    cull_s: float
+    cost_tracking: bool
     raw: Mapping[str, Any]
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> "Orders":
         """Read orders as the API gives them."""
+        idle = raw.get("idle") or {}
         return cls(
             domain=str(raw.get("domain") or "base"),
             phase=str(raw.get("phase") or ""),
@@ -70,6 +78,10 @@ class Orders:
             examples=bool(raw.get("examples", True)),
             host=(raw.get("access") or {}).get("host") or None,
             heartbeat_seconds=float(raw.get("heartbeat_seconds") or 30),
+            notice=raw.get("notice") or None,
+            price=raw.get("price") or None,
+            cull_s=float(idle.get("auto_shutdown") or 0) * float(idle.get("minute_seconds") or 60),
+            cost_tracking=bool(raw.get("cost_tracking", True)),
             raw=raw,
         )
 

@@ -49,6 +49,14 @@ def orphaned_kernels(processes: Iterable[Process], proc: Path = Path("/proc")) -
     ]
 
 
+def cullers(processes: Iterable[Process], etc: Path) -> list[Process]:
+    """Return what a killed hub of this configuration left behind to end idle servers: the next hub starts another."""
+    mine = f"--config={etc}/"
+    return [
+        one for one in processes if "jupyterhub_idle_culler" in one.words and any(word.startswith(mine) for word in one.words)
+    ]
+
+
 def born(pid: int, proc: Path = Path("/proc")) -> str:
     """Return what tells this process from any other that ever had its number, also after a reboot; blank when it is dead."""
     folder = proc / str(pid)

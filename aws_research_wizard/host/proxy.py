@@ -1,12 +1,13 @@
 """The door in front of the hub and of everybody's server: configurable-http-proxy in pure Python, so Node is not needed.
 
-Runs in the hub's environment. Two things the package does are done otherwise here: an address goes on exactly as it came
-(it would re-encode the @ of an e-mail, which JupyterLab's server then does not know), and an answer flows through as it
-comes (it would gather it whole in memory, and hold a spawn's progress back until its end).
+Runs in the hub's environment, and counts who is heard (traffic.py). Two things the package does are done otherwise here: an
+address goes on exactly as it came (it would re-encode the @ of an e-mail, which JupyterLab's server then does not know), and an
+answer flows through as it comes (it would gather it whole in memory, and hold a spawn's progress back until its end).
 """
 
 import asyncio
 import functools
+import json
 import logging
 import re
 from typing import Any
@@ -15,11 +16,12 @@ from configurable_http_proxy import handlers  # type: ignore[import-not-found]  
 from configurable_http_proxy.configproxy import PythonProxy  # type: ignore[import-not-found]
 from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPHeaders
+from tornado.httputil import HTTPHeaders, HTTPMessageDelegate
 from tornado.iostream import StreamClosedError
 from tornado.web import Application, HTTPError
 
 from aws_research_wizard.host.machine import Machine
+from aws_research_wizard.host.traffic import Passage, Traffic
 
 MOST_BYTES = 10 * 2**30
 """The largest body of an upload or a download."""
@@ -40,6 +42,38 @@ class Scrub(logging.Filter):
 
 class Through(handlers.ProxyHandler):  # type: ignore[misc]  # the package ships no types
     """Passes one request on, and its answer back as it comes."""
+
+    def initialize(self, proxy: Any = None, traffic: Traffic | None = None, **more: Any) -> None:
+        """Take what all requests share."""
+        super().initialize(proxy=proxy, **more)
+        self.traffic = traffic
+
+    def open(self, *_: str) -> None:
+        """Count a WebSocket."""
+        if self.traffic:
+            self.traffic.socket(str(self.request.uri), 1)
+            self._counted = True
+
+    def on_close(self) -> None:
+        """Count it no more."""
+        if self.traffic and getattr(self, "_counted", False):
+            self.traffic.socket(str(self.request.uri), -1)
+        super().on_close()
+
+    def on_finish(self) -> None:
+        """Note that the answer is whole."""
+        self._over()
+        super().on_finish()
+
+    def on_connection_close(self) -> None:
+        """Note that whoever asked has gone."""
+        self._over()
+        super().on_connection_close()
+
+    def _over(self) -> None:
+        passage = getattr(self.request, "passage", None)
+        if self.traffic and passage:
+            self.traffic.end(passage)
 
     async def get_target_url(self, path: str) -> str | None:
         """Return where this request goes, with its address untouched."""
@@ -89,8 +123,67 @@ class Through(handlers.ProxyHandler):  # type: ignore[misc]  # the package ships
                 self._headers.add(name, value.strip())
 
     async def _pass(self, chunk: bytes) -> None:
+        if self.traffic and (passage := getattr(self.request, "passage", None)):
+            self.traffic.moved(passage)
         self.write(chunk)
         await self.flush()
+
+
+class Door(Application):  # type: ignore[misc]  # tornado ships no types we follow
+    """The door people use: counts each request from its first line on, so that an upload counts while it comes."""
+
+    def __init__(self, rules: list[Any], traffic: Traffic, **settings: Any) -> None:
+        super().__init__(rules, **settings)
+        self.traffic = traffic
+
+    def find_handler(self, request: Any, **more: Any) -> Any:
+        """Return who takes a request, with an ear to its bytes."""
+        taken = super().find_handler(request, **more)
+        passage = self.traffic.begin(str(request.method), str(request.uri), request.headers)
+        if passage is None:
+            return taken
+        request.passage = passage
+        return Heard(taken, self.traffic, passage)
+
+
+class Heard(HTTPMessageDelegate):  # type: ignore[misc]
+    """Stands before whoever takes a request, and notes its bytes."""
+
+    def __init__(self, taken: Any, traffic: Traffic, passage: Passage) -> None:
+        self._taken, self._traffic, self._passage = taken, traffic, passage
+
+    def headers_received(self, start_line: Any, headers: Any) -> Any:
+        """Pass on."""
+        return self._taken.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Any:
+        """Note, and pass on."""
+        self._traffic.moved(self._passage)
+        return self._taken.data_received(chunk)
+
+    def finish(self) -> None:
+        """Pass on: the request has come whole."""
+        self._taken.finish()
+
+    def on_connection_close(self) -> None:
+        """Note, and pass on: it never came whole."""
+        self._traffic.end(self._passage)
+        self._taken.on_connection_close()
+
+
+class Told(handlers.APIHandler):  # type: ignore[misc]
+    """Says who is heard, to whoever has the proxy's token."""
+
+    def initialize(self, traffic: Traffic, **more: Any) -> None:
+        """Take what it tells of."""
+        super().initialize(**more)
+        self.traffic = traffic
+
+    def get(self, *_: str) -> None:
+        """Tell."""
+        self.is_authorized()
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(self.traffic.told()))
 
 
 def main(machine: Machine) -> int:
@@ -111,7 +204,9 @@ async def _serve(machine: Machine) -> None:
     hub = f"http://127.0.0.1:{machine.ports.hub_api}"
     options: dict[str, Any] = {"default_target": hub, "error_target": f"{hub}/hub/error", "x_forward": False}
     proxy = PythonProxy({**options, "auth_token": (machine.state / "hub/proxy_token").read_text()})
-    people = Application([(r"/(.*)", Through, {"proxy": proxy})], websocket_max_message_size=MOST_MESSAGE)
+    traffic = Traffic()
+    people = Door([(r"/(.*)", Through, {"proxy": proxy, "traffic": traffic})], traffic, websocket_max_message_size=MOST_MESSAGE)
+    proxy.api_app.add_handlers(".*", [(r"/wizard/traffic", Told, {"proxy": proxy, "traffic": traffic})])
     HTTPServer(people, max_body_size=MOST_BYTES).listen(machine.ports.hub, "127.0.0.1")
     HTTPServer(proxy.api_app).listen(machine.ports.proxy_api, "127.0.0.1")
     await asyncio.Event().wait()

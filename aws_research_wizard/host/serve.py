@@ -2,7 +2,7 @@
 
 import os
 
-from aws_research_wizard.host import database, hub
+from aws_research_wizard.host import database, hub, processes
 from aws_research_wizard.host import orders as wanted
 from aws_research_wizard.host.machine import Machine
 
@@ -14,6 +14,7 @@ def main(machine: Machine) -> int:
         print("[hub] there are no orders yet", flush=True)
         return 1
     hub.configure(machine, orders)
+    processes.end(lambda: processes.cullers(processes.ours(machine.instance_id), machine.etc))
     if done := database.make_ready(machine):
         database.say(done)
     os.chdir(machine.state / "hub")

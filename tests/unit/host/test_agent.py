@@ -29,10 +29,11 @@ class Hub:
     def users(self) -> list[dict[str, Any]]:
         if self.away:
             raise HubAway("down")
-        return [{"name": name} for name in self.names]
+        server = {"ready": True, "started": None, "state": {}}
+        return [{"name": name, "servers": {"": server}} for name in self.names]
 
-    def servers(self, users: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{"user": user["name"], "started_at": None, "last_activity": None, "kernels": []} for user in users]
+    def server(self, *_: Any, **__: Any) -> None:
+        raise HubAway("down")
 
     def forget(self, person: str) -> None:
         self.names.remove(person)
@@ -74,7 +75,7 @@ def test_orders_are_kept_and_people_follow(told: Agent, world: World) -> None:
     assert kept
     assert kept.capacity == 9
     assert not people.load(told.machine.state).may_work("grace@example.org")
-    assert told.hub.users() == [{"name": "ada@example.org"}]
+    assert [user["name"] for user in told.hub.users()] == ["ada@example.org"]
 
 
 def test_nobody_is_seen_out_while_the_control_plane_is_away(told: Agent, world: World) -> None:
@@ -109,17 +110,39 @@ def test_new_kernel_is_installed_and_its_failure_told(told: Agent, world: World,
 
 
 def test_unanswered_agent_asks_more_and_more_slowly(told: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
+    waits: list[tuple[float, bool]] = []
     answers = iter([True, False, False, False, True])
 
-    class Stop(threading.Event):
-        def wait(self, timeout: float | None = None) -> bool:
-            waits.append(timeout or 0)
-            return len(waits) >= 5 and not self.set()  # type: ignore[func-returns-value]
+    stop = threading.Event()
+
+    def rest(_: threading.Event, seconds: float, eager: bool) -> None:
+        waits.append((seconds, eager))
+        if len(waits) == 5:
+            stop.set()
 
     monkeypatch.setattr(told, "beat", lambda: next(answers))
-    told.run(Stop())
-    assert waits == [30, 60, 60, 60, 30]
+    monkeypatch.setattr(told, "_rest", rest)
+    told.run(stop)
+    assert waits == [(30, True), (60, False), (60, False), (60, False), (30, True)], "news hurries nobody who is not answered"
+
+
+def test_news_is_told_at_once_and_not_more_often_than_every_few_seconds(told: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = iter(range(1000))
+    monkeypatch.setattr("aws_research_wizard.host.agent.time.monotonic", lambda: float(next(moments)))
+
+    class Stop(threading.Event):
+        waited = 0
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.waited += 1
+            return False
+
+    quiet, told_of = Stop(), Stop()
+    told._rest(quiet, 30, eager=True)
+    told.watch.changed.set()
+    told._rest(told_of, 30, eager=True)
+    assert quiet.waited >= 28
+    assert 4 <= told_of.waited <= 6
 
 
 @pytest.fixture

@@ -58,9 +58,20 @@ def test_people_have_accounts_on_aws_only(machine: Machine) -> None:
 
 
 def test_lead_may_not_reach_into_servers(machine: Machine) -> None:
-    [lead, agent] = configured(machine).JupyterHub.load_roles
+    [lead, agent, culler] = configured(machine).JupyterHub.load_roles
     assert not [scope for scope in lead["scopes"] if scope.startswith(("access:", "admin:", "tokens", "shares"))]
     assert agent["services"] == ["agent"]
+    assert not [scope for scope in culler["scopes"] if scope.startswith(("access:", "admin:", "tokens"))]
+
+
+def test_hub_starts_what_ends_servers_that_nobody_uses(machine: Machine) -> None:
+    config = configured(machine, idle={"auto_shutdown": 30, "minute_seconds": 1})
+    [service] = [one for one in config.JupyterHub.services if one["name"] == "idle-culler"]
+    assert service["command"][-1] == f"--config={machine.etc}/idle_culler_config.py"
+    text = (machine.etc / "idle_culler_config.py").read_text()
+    assert "c.IdleCuller.cull_every = 5\n" in text
+    assert "c.IdleCuller.timeout = 30\n" in text
+    assert config.Spawner.environment["JUPYTERHUB_ACTIVITY_INTERVAL"] == "0", "a tab's polling is not told to the hub"
 
 
 def test_no_secret_stands_in_a_configuration(machine: Machine) -> None:
