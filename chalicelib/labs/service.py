@@ -14,8 +14,8 @@ from functools import partial
 from typing import Any
 
 from chalicelib.labs import access, logs, naming, rebuilding, rules, sessions, store, work
-from chalicelib.labs.needs import need_of
 from chalicelib.labs.machines import Machine
+from chalicelib.labs.needs import need_of
 from chalicelib.labs.provisioning import fact, patience
 from chalicelib.labs.rules import WORKFLOWS, Command, Lab, Phase
 from chalicelib.labs.wishes import Found, Wish

@@ -100,6 +100,14 @@ class Evidence:
         return {one["pk"].removeprefix("TEAM#"): frozenset(one.get("labs", ())) for one in rows if one["sk"] == "USAGE"}
 
     @cached_property
+    def limits(self) -> dict[str, dict[str, Json]]:
+        """What the table of limits says: team → sort key → item."""
+        found: dict[str, dict[str, Json]] = {}
+        for one in map(plain, self.cloud.rows("limits")):
+            found.setdefault(one["pk"].removeprefix("TEAM#"), {})[one["sk"]] = one
+        return found
+
+    @cached_property
     def facts(self) -> list[Json]:
         rows = [plain(one) for one in self.cloud.rows("facts")]
         return sorted((one for one in rows if one["sk"].startswith("FACT#")), key=lambda one: str(one["sk"])[-4:])  # as written

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from chalicelib.labs.rules import AUDITED, MOVING, Phase
+from chalicelib.limits.rules import size_of
 from tests.fakes.sim.evidence import Evidence, Json, LabSeen
 
 Look = Callable[[Evidence], Iterator[str]]
@@ -156,6 +157,71 @@ def places_given_back(seen: Evidence) -> Iterator[str]:
         gone = lab.phase is Phase.DELETED or (lab.phase is Phase.FAILED and not lab.get("ready_at"))
         if gone == bool(lab.get("reserved")) and lab.phase is not Phase.DELETING:  # which may be a failed one's
             yield f"lab {lab.id} is {lab.phase}, and {'still holds' if gone else 'does not hold'} a place"
+
+
+@law("held", "a team's sums are those of its labs' lines, and every lab that counts has a line, no other has", always=True)
+def held(seen: Evidence) -> Iterator[str]:
+    for team, items in sorted(seen.limits.items()):
+        lines = {sk.removeprefix("HELD#"): one for sk, one in items.items() if sk.startswith("HELD#")}
+        usage = items.get("USAGE", {})
+        for name in ("vcpus", "gpus", "storage_gb"):
+            summed = sum(int(one.get(name) or 0) for one in lines.values())
+            if summed != int(usage.get(name) or 0):
+                yield f"team {team} counts {usage.get(name)} {name}, and its labs hold {summed}"
+        for lab_id in sorted(set(lines) ^ set(seen.places.get(team, ()))):
+            yield f"team {team} gives lab {lab_id} a place or a line, and not both"
+
+
+@law("held-at-rest", "at rest, a lab holds the vCPUs of the machine that runs for it, and none when none runs")
+def held_at_rest(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        line = seen.limits.get(str(lab.get("team")), {}).get(f"HELD#{lab.id}", {})
+        size = size_of(str(lab.get("instance_type"))) if lab.phase is Phase.READY else None
+        wanted = (size.vcpus, size.gpus) if size else (0, 0)
+        has = (int(line.get("vcpus") or 0), int(line.get("gpus") or 0))
+        if has != wanted:
+            yield f"lab {lab.id} is {lab.phase}, and holds {has} vCPUs and GPUs instead of {wanted}"
+
+
+@law(
+    "money",
+    "a team's month is the sum of its labs' months, and what is spoken for is no less than what is spent",
+    always=True,
+)
+def money(seen: Evidence) -> Iterator[str]:
+    for team, items in sorted(seen.limits.items()):
+        for sk, total in items.items():
+            if sk.startswith("MONEY#") and sk.count("#") == 1:
+                lines = [one for key, one in items.items() if key.startswith(f"{sk}#")]
+                for name in ("used", "spent"):
+                    summed = sum(int(one[name]) for one in lines)
+                    if summed != int(total.get(name) or 0):
+                        yield f"{sk} of team {team} says {total.get(name)} {name}, and its labs {summed}"
+                if any(int(one["used"]) < int(one["spent"]) for one in lines):
+                    yield f"{sk} of team {team} sets less than nothing aside"
+
+
+@law("money-at-rest", "at rest, money is set aside for every lab that runs, and for no other")
+def money_at_rest(seen: Evidence) -> Iterator[str]:
+    for items in seen.limits.values():
+        months = sorted(sk for sk in items if sk.startswith("MONEY#") and sk.count("#") == 1)
+        for sk, line in items.items():
+            if sk.startswith("MONEY#") and sk.count("#") == 2:
+                lab = seen.labs.get(sk.rpartition("#")[2])
+                runs = lab is not None and lab.phase is Phase.READY and sk.startswith(months[-1])
+                aside = int(line["used"]) - int(line["spent"])
+                if runs != (aside > 0):
+                    yield f"lab {sk.rpartition('#')[2]} is {lab and lab.phase}, and {sk} sets {aside} aside"
+
+
+@law("within-budget", "no start is let in beyond a team's budget: what was spoken for when it came fitted", always=True)
+def within_budget(seen: Evidence) -> Iterator[str]:
+    for team, items in sorted(seen.limits.items()):
+        monthly = items.get("TERMS", {}).get("monthly")
+        months = {sk: one for sk, one in items.items() if sk.startswith("MONEY#") and sk.count("#") == 1}
+        for sk, total in months.items():
+            if monthly is not None and not total.get("spent") and int(total["used"]) > int(monthly):
+                yield f"team {team} has a budget of {monthly}, and {total['used']} is spoken for in {sk}"
 
 
 # ---- people's files ------------------------------------------------------------------------------------------------------
