@@ -12,6 +12,7 @@ from chalicelib.backups import api as backups
 from chalicelib.backups import events as backups_events
 from chalicelib.backups import schedules as backups_schedules
 from chalicelib.backups import tasks as backups_tasks
+from chalicelib.cost import api as cost
 from chalicelib.cost import events as cost_events
 from chalicelib.cost import schedules as cost_schedules
 from chalicelib.labs import account_api as labs_account
@@ -47,6 +48,7 @@ for entries in (
     backups_tasks,  # the state machines' steps
     backups_events,  # what Step Functions reports
     backups_schedules,  # every night, every day, every week
+    cost,  # what has it cost
     cost_events,  # what begins or ceases to cost
     cost_schedules,  # every hour, and AWS's prices every day
     runtime_tasks,  # what an earlier release stored

@@ -5,7 +5,7 @@ admin        everything
 lead         everything in the labs of their own teams; deploy
 member       deploy; everything in labs they own; in other labs what their lab role says
 viewer       look at labs they belong to
-lab role     lead: change and operate it, and choose its people · member: open and operate it · viewer: look at it
+lab role     lead: change and operate it, choose its people, see what each costs · member: open and operate it · viewer: look at it
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Scope(StrEnum):
 
 class Action(StrEnum):
     SEE_LAB = "see this lab"
+    SEE_SHARES = "see what each person costs in this lab"
     OPEN_LAB = "open this lab"
     DEPLOY_LAB = "deploy a lab"
     OPERATE_LAB = "stop or start this lab"
@@ -60,7 +61,8 @@ class Action(StrEnum):
 READ_ONLY = frozenset({Scope.LABS_READ, Scope.PACKS_READ, Scope.TOKENS_WRITE})
 OF_THE_STAGE = frozenset({Action.MANAGE_PEOPLE, Action.SEE_ACCOUNT, Action.SEE_AUDIT})  # for admins alone
 OF_A_LAB = {
-    LabRole.LEAD: frozenset({Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB, Action.CHANGE_LAB, Action.MANAGE_USERS}),
+    LabRole.LEAD: frozenset({Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB, Action.CHANGE_LAB, Action.MANAGE_USERS})
+    | {Action.SEE_SHARES},
     LabRole.MEMBER: frozenset({Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB}),
     LabRole.VIEWER: frozenset({Action.SEE_LAB}),
 }
