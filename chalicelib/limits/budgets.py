@@ -99,6 +99,11 @@ def begins(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
+def following(moment: datetime) -> datetime:
+    """When the next month begins."""
+    return begins(begins(moment) + timedelta(days=32))
+
+
 def ahead(idle_minutes: int | None) -> timedelta:
     """For how long a start sets money aside: until its idle rule would first look at a lab that nobody uses, and what it has
     cost is settled; whole hours."""
@@ -133,8 +138,7 @@ def believed(line: Line, now: datetime) -> Decimal:
     """What a lab is believed to have cost since it was last settled, within the line's own month."""
     if line.since is None or not line.rate:
         return ZERO
-    following = begins(begins(line.since) + timedelta(days=32))
-    lasted = max(timedelta(0), min(now, following) - line.since)
+    lasted = max(timedelta(0), min(now, following(line.since)) - line.since)
     return rounded(line.rate * Decimal(int(lasted.total_seconds())) / 3600)
 
 

@@ -78,6 +78,11 @@ def priced_types(region: str, purchase: str = "on-demand") -> frozenset[str]:
     return frozenset(_prices()["hourly"].get(region, {}).get(purchase, {}))
 
 
+def currency() -> str:
+    """What our prices are in."""
+    return str(_prices()["currency"])
+
+
 def size_of(instance_type: str) -> Size | None:
     """The vCPUs and GPUs of an instance type; None when we do not know."""
     known = _instances().get(instance_type)

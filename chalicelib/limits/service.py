@@ -15,13 +15,13 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from chalicelib.limits import budgets, quotas, rules, store
-from chalicelib.limits.budgets import Line, Month, Threshold
+from chalicelib.limits.budgets import Budget, Line, Month, Threshold
 from chalicelib.limits.quotas import Held, Holding, Quotas
 from chalicelib.limits.rules import Usage
 from chalicelib.limits.store import Book, Terms
 from chalicelib.runtime import settings
 from chalicelib.runtime.clock import iso
-from chalicelib.runtime.errors import BudgetExceeded, Conflict, Retryable
+from chalicelib.runtime.errors import BudgetExceeded, Conflict, Retryable, Unprocessable, near_miss
 from chalicelib.runtime.facts import Fact, record
 from chalicelib.runtime.store import Write, commit
 
@@ -237,6 +237,24 @@ def _audited(terms: Terms) -> dict[str, object]:
         "thresholds": [one.word for one in budget.thresholds] if budget else None,
     }
     return {**{name: getattr(terms, name) for name in ("labs", *store.COUNTED)}, "families": terms.families, **money}
+
+
+def known_families(names: Iterable[str]) -> tuple[str, ...]:
+    """Instance families that we know a type of. Unprocessable for another, with the nearest."""
+    known = {one.partition(".")[0] for one in rules.priced_types(settings.current().region)}
+    wanted = tuple(sorted({name.strip().lower() for name in names}))
+    for name in wanted:
+        if name not in known:
+            raise Unprocessable(f"there is no instance family '{name[:20]}'", near_miss(name, known) or "as in m7i, r7i, g5")
+    return wanted
+
+
+def in_our_currency(budget: Budget) -> Budget:
+    """Prices are in one currency; a budget in another could not be compared with them."""
+    price = rules.currency()
+    if budget.currency != price:
+        raise Unprocessable(f"prices are in {price}: a budget in {budget.currency} cannot be compared", f"name it in {price}")
+    return budget
 
 
 def subject(team: str) -> str:

@@ -56,10 +56,14 @@ class Action(StrEnum):
     MANAGE_PEOPLE = "change who may use this stage"
     SEE_ACCOUNT = "look after the account"
     SEE_AUDIT = "read the audit log"
+    SEE_TEAM = "see what this team uses"
+    SET_BUDGET = "set this team's budget"
+    SET_QUOTA = "set a team's quotas"
 
 
 READ_ONLY = frozenset({Scope.LABS_READ, Scope.PACKS_READ, Scope.TOKENS_WRITE})
-OF_THE_STAGE = frozenset({Action.MANAGE_PEOPLE, Action.SEE_ACCOUNT, Action.SEE_AUDIT})  # for admins alone
+OF_THE_STAGE = frozenset({Action.MANAGE_PEOPLE, Action.SEE_ACCOUNT, Action.SEE_AUDIT, Action.SET_QUOTA})  # for admins alone
+OF_A_TEAM = frozenset({Action.SEE_TEAM, Action.SET_BUDGET})
 OF_A_LAB = {
     LabRole.LEAD: frozenset({Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB, Action.CHANGE_LAB, Action.MANAGE_USERS})
     | {Action.SEE_SHARES},
@@ -118,6 +122,8 @@ def may(
         return Decision(True, f"{who} is an admin")
     if action in OF_THE_STAGE:
         return Decision(False, f"only an admin may {action}")
+    if action in OF_A_TEAM:
+        return _may_with_team(principal, action, lab_team)
     if principal.role is Role.VIEWER and action is not Action.SEE_LAB:
         return Decision(False, f"{who} is a viewer on this stage: viewers may look, not {action}")
     if action is Action.DEPLOY_LAB:
@@ -130,6 +136,14 @@ def may(
         return Decision(True, f"{who} is a {lab_role} of this lab")
     standing = f"is a {lab_role} of" if lab_role else "does not belong to"
     return Decision(False, f"{who} {standing} this lab and may not {action}")
+
+
+def _may_with_team(principal: Principal, action: Action, team: str) -> Decision:
+    if team not in principal.teams:
+        return Decision(False, f"{principal.email} does not belong to the team {team}")
+    if action is Action.SET_BUDGET and principal.role is not Role.LEAD:
+        return Decision(False, f"only an admin or whoever leads the team {team} may {action}")
+    return Decision(True, f"{principal.email} belongs to the team {team}")
 
 
 def _may_deploy(principal: Principal, lab_team: str) -> Decision:

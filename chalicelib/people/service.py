@@ -39,9 +39,9 @@ def authenticate(request: Request) -> Principal:
     return principal
 
 
-def require(principal: Principal, action: Action) -> None:
+def require(principal: Principal, action: Action, team: str = "") -> None:
     """Forbidden, with the reason, unless the principal may do this (for what is not about one lab)."""
-    decision = rules.may(principal, action)
+    decision = rules.may(principal, action, lab_team=team)
     if not decision.allowed:
         raise Forbidden(decision.reason, hint="ask an admin of this stage")
 
