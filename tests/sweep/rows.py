@@ -20,7 +20,8 @@ ENDS: Mapping[str, tuple[str, ...]] = {  # the phase in which a flow ends when a
     "start": ("READY",),
     "scale": ("READY",),
     "teardown": ("DELETED",),
-    **dict.fromkeys((*WORK, *UPKEEP), ("READY",)),
+    "sleep": ("STOPPED",),
+    **dict.fromkeys((*WORK, *UPKEEP, "rest"), ("READY",)),
 }
 MACHINES: Mapping[str, tuple[str, ...]] = {
     "provision_lab": ("provision", "undone"),

@@ -25,6 +25,7 @@ from tests.fakes.sim import bus
 from tests.fakes.sim.cloud import Act, Kept
 from tests.fakes.sim.faults import AT_CALLS, BETWEEN, KINDS, Call, Plan, Strike
 from tests.fakes.sim.flows import FLOWS, Flow
+from tests.fakes.sim.streams import MENDING
 from tests.fakes.sim.town import Made, Step, Town, Unit, simulated
 
 Check = Callable[[Town, bool], list[str]]
@@ -188,13 +189,13 @@ class Explorer:
         clean = town.snapshot()
         others = self._others(state, unit) if left else []
         count = 0 if near else self._after(unit, plan, left)
-        if not left:
-            return count
         town.restore(state)
         timer = self._timer(unit)
+        if not left or (plan and timer and timer not in MENDING and timer not in self.flow.timers):
+            return count
         town.restore(clean)
-        first, end = plan[-1].at if plan else 0, len(made)
-        end = first + 1 if near else end
+        first = plan[-1].at if plan else 0
+        end = first + 1 if near else len(made)
         count += self._deaths(state, unit, plan, made[:end], left)
         if not plan and unit.kind in TWICE and "twice" in self.kinds:
             count += self._twice(state, unit, left)
@@ -285,12 +286,13 @@ class Explorer:
         self.town.restore(now)
         return found
 
-    def _timer(self, unit: Unit) -> bool:
-        """A timer's function: of those, only the one that mends labs is of interest in between (`swept`)."""
+    def _timer(self, unit: Unit) -> str:
+        """The function that a timer calls here; of those, only what mends labs is of interest in between (`swept`)."""
         waiting = bus.waiting(self.town.cloud)
-        return unit.kind == "news" and int(unit.name) < len(waiting) and waiting[int(unit.name)].event["source"] == "aws.events"
+        told = waiting[int(unit.name)] if unit.kind == "news" and int(unit.name) < len(waiting) else None
+        return told.function if told and told.event["source"] == "aws.events" else ""
 
-    def _ways(self, call: Call, place: int, unit: Unit, others: list[str], plan: Plan, timer: bool) -> list[tuple[str, str]]:
+    def _ways(self, call: Call, place: int, unit: Unit, others: list[str], plan: Plan, timer: str) -> list[tuple[str, str]]:
         """How this call can go wrong, given what was struck before it."""
         same = bool(plan) and plan[-1].at == place
         if same and plan[-1].kind not in BETWEEN:
