@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from chalicelib.cost import figures, reports
+from chalicelib.cost import answers, figures
+from chalicelib.cost.answers import LabCost, Report
 from chalicelib.cost.figures import OTHERS, SECOND, By, Row
-from chalicelib.cost.reports import LabCost, Report
 from chalicelib.cost.rules import IDLE, OVERHEAD, Cells, Part
 from chalicelib.cost.store import Day
 from chalicelib.runtime.shapes import Asked, Field, Told
@@ -108,7 +108,7 @@ class LabCostView(Told):
 
 
 def _spent(cells: Cells) -> Decimal:
-    return sum((reports.money_of(cells, part) for part in Part if part is not Part.TRANSFER), Decimal(0))
+    return sum((answers.money_of(cells, part) for part in Part if part is not Part.TRANSFER), Decimal(0))
 
 
 def _prices(days: Sequence[Day]) -> tuple[str, str, list[str]]:
@@ -132,7 +132,7 @@ def _parts(cost: LabCost) -> list[PartView]:
                     title=TITLES[part],
                     estimate=guess,
                     how=ESTIMATED if guess else "",
-                    today=reports.money_of(cost.today, part),
+                    today=answers.money_of(cost.today, part),
                     month=month.amount,
                     unpriced_seconds=month.unpriced // SECOND,
                 )
@@ -145,8 +145,8 @@ def _people(cost: LabCost) -> list[ShareView]:
     shown = {who: who if cost.sees_all or who == cost.me else OTHERS for _, who in {**cost.month, **cost.today} if "@" in who}
     rows: dict[str, list[Decimal]] = {}
     for who, name in [*sorted(shown.items()), (IDLE, IDLE), (OVERHEAD, OVERHEAD)]:
-        micros, month = reports.share(cost.month, who)
-        _, today = reports.share(cost.today, who)
+        micros, month = answers.share(cost.month, who)
+        _, today = answers.share(cost.today, who)
         old = rows.get(name, [Decimal(0)] * 3)
         rows[name] = [old[0] + Decimal(micros) / SECOND, old[1] + today, old[2] + month]
     views = [ShareView(who=name, seconds=row[0], today=row[1], month=row[2]) for name, row in rows.items()]

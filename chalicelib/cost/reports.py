@@ -7,59 +7,23 @@ see a lab is not told that it is there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from chalicelib.cost import figures, meter, service, store
-from chalicelib.cost.figures import By, Entry, Forecast, Row
+from chalicelib.cost.answers import LabCost, Report, Wanted
+from chalicelib.cost.figures import By, Entry, Row
 from chalicelib.cost.prices import Book, looked
-from chalicelib.cost.rules import ESTIMATE, Cells, Part, State, day_of, month_of
+from chalicelib.cost.rules import State, day_of, month_of
 from chalicelib.cost.store import Day
 from chalicelib.labs import service as labs
+from chalicelib.labs.rules import Lab
 from chalicelib.people import rules as people
 from chalicelib.people.rules import Action, LabRole, Principal, Role
 from chalicelib.runtime.errors import BadInput, Forbidden, NotFound
 
 LONGEST = timedelta(days=400)
 LIVE = 40  # labs that are metered up to now for one report; of more, what the last hour's run knew
-
-
-@dataclass(frozen=True)
-class LabCost:
-    """One lab as it stands, and what it cost."""
-
-    state: State
-    at: datetime
-    today: Cells
-    month: Cells
-    per_hour: Decimal | None
-    forecast: Forecast | None
-    days: tuple[Day, ...]
-    sees_all: bool
-    me: str
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which costs somebody asks for, from one day to another, both included."""
-
-    by: By
-    first: date
-    last: date
-    lab: str = ""
-    team: str = ""
-
-
-@dataclass(frozen=True)
-class Report:
-    wanted: Wanted
-    rows: tuple[Row, ...]
-    total: Row
-    days: tuple[Day, ...]
-    up_to: datetime
-    notes: tuple[str, ...]
 
 
 # ---- one lab -------------------------------------------------------------------------------------------------------------
@@ -180,7 +144,7 @@ def _own(who: Principal, wanted: Wanted) -> Iterator[Day]:
                 yield one
 
 
-def _roles(who: Principal) -> Iterator[tuple[labs.Lab, LabRole | None]]:
+def _roles(who: Principal) -> Iterator[tuple[Lab, LabRole | None]]:
     """The labs that somebody sees, and as what; a lead's own teams need no role."""
     for lab in labs.listed(who):
         own = lab.owner == who.email or (who.role is Role.LEAD and lab.team in who.teams)
@@ -198,15 +162,3 @@ def _fresh(days: Iterable[Day], wanted: Wanted, now: datetime) -> Iterator[Day]:
             _, fresh = service.lately(lab, now, book)
             known |= {(lab, day): one for day, one in fresh.items() if wanted.first <= day <= wanted.last}
     return iter(known.values())
-
-
-def money_of(cells: Cells, part: Part) -> Decimal:
-    """A part's money; what is an estimate stands under its own part alone."""
-    return figures.cell_of(cells, part).amount
-
-
-def share(cells: Cells, who: str) -> tuple[int, Decimal]:
-    """Somebody's time at the machines, and their money."""
-    found = [(part, cell) for (part, one), cell in cells.items() if one == who and one != ESTIMATE]
-    micros = sum(cell.micros for part, cell in found if part is Part.MACHINE)
-    return micros, sum((cell.amount for _, cell in found), Decimal(0))
