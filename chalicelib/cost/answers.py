@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from chalicelib.cost.figures import By, Forecast, Row
+from chalicelib.cost.figures import By, Forecast, Row, cell_of
 from chalicelib.cost.rules import ESTIMATE, Cells, Part, State
 from chalicelib.cost.store import Day
 
@@ -50,7 +50,7 @@ class Report:
 
 def money_of(cells: Cells, part: Part) -> Decimal:
     """A part's money; what is an estimate stands under its own part alone."""
-    return figures.cell_of(cells, part).amount
+    return cell_of(cells, part).amount
 
 
 def share(cells: Cells, who: str) -> tuple[int, Decimal]:

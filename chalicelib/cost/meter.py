@@ -194,7 +194,7 @@ def added(cells: Iterable[Cells]) -> dict[tuple[Part, str], Cell]:
     for one in cells:
         for key, cell in one.items():
             total[key] = total.get(key, NOTHING).plus(cell)
-    return total
+    return {key: cell for key, cell in total.items() if cell != NOTHING}
 
 
 def spent(cells: Cells) -> Decimal:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from chalicelib.cost import meter, store
 from chalicelib.cost.meter import Sheet
 from chalicelib.cost.prices import Book
-from chalicelib.cost.rules import Moment, State, begins, day_of, ends, in_order, moment, month_of
+from chalicelib.cost.rules import IDLE, OVERHEAD, Moment, State, begins, day_of, ends, in_order, moment, month_of
 from chalicelib.cost.store import Day, Head, Raced
 from chalicelib.labs import service as labs
 from chalicelib.limits import service as limits
@@ -186,8 +186,8 @@ def pay(head: Head, now: datetime) -> None:
     if not head.state.team:
         return
     today = day_of(now)
-    hour = meter.per_hour(head.state, Book(), now) if head.state.runs else None
-    keep = Decimal(0) if hour is None else Decimal(hour.numerator) / Decimal(hour.denominator)
+    need = limits.Need(tuple(one.type for one in head.state.machines if one.running))
+    keep = limits.share(need) or Decimal(0)
     if today.day == 1:
         last = today - timedelta(days=1)
         limits.settle_money(head.state.team, head.lab, month_cost(head.lab, last), Decimal(0), now, month_of(last))
@@ -211,3 +211,27 @@ def lately(lab_id: str, now: datetime, book: Book) -> tuple[State, dict[date, Da
     for sheet in sheets:
         days[sheet.day], state = _day(lab_id, sheet), sheet.closing
     return state, days
+
+
+class Estimated(NamedTuple):
+    """What the ledger says of a lab's day; the estimate of transfer is not in it."""
+
+    users: Mapping[str, Decimal]
+    idle: Decimal
+    overhead: Decimal
+    currency: str
+    team: str
+
+
+def estimates(first: date, last: date) -> dict[tuple[str, date], Estimated]:
+    """The ledger of every lab, day by day, both days included; for the slices above."""
+    return {(one.lab, one.day): _estimated(one) for one in store.days_of_team("", first, last)}
+
+
+def _estimated(day: Day) -> Estimated:
+    whose: dict[str, Decimal] = {}
+    for (_, who), cell in day.cells.items():
+        whose[who] = whose.get(who, Decimal(0)) + cell.amount
+    users = {who: amount for who, amount in whose.items() if "@" in who}
+    zero = Decimal(0)
+    return Estimated(users, whose.get(IDLE, zero), whose.get(OVERHEAD, zero), day.currency, day.at.team)
