@@ -12,6 +12,8 @@ from chalicelib.backups import api as backups
 from chalicelib.backups import events as backups_events
 from chalicelib.backups import schedules as backups_schedules
 from chalicelib.backups import tasks as backups_tasks
+from chalicelib.bills import api as bills
+from chalicelib.bills import schedules as bills_schedules
 from chalicelib.cost import api as cost
 from chalicelib.cost import events as cost_events
 from chalicelib.cost import schedules as cost_schedules
@@ -51,6 +53,8 @@ for entries in (
     cost,  # what has it cost
     cost_events,  # what begins or ceases to cost
     cost_schedules,  # every hour, and AWS's prices every day
+    bills,  # what AWS says it cost
+    bills_schedules,  # every night
     runtime_tasks,  # what an earlier release stored
     runtime_events,  # facts, from the stream to the bus
     audit_events,  # and from the stream into the log that cannot be bent

@@ -107,7 +107,9 @@ def _lab_day(chance: random.Random, start: datetime, lab: str, currency: str) ->
 def _account_day(chance: random.Random, start: datetime, currency: str) -> list[Line]:
     """What no lab is tagged with: buckets, functions, and the hours of the savings plan."""
     lake, calls = _ten(Decimal(chance.randrange(1, 9000)) / 7000), _ten(Decimal(chance.randrange(1, 999)) / 1_000_000)
-    plan = Line(start, "", "ComputeSavingsPlans", "SavingsPlanRecurringFee", "ComputeSP:1yrNoUpfront", "", Decimal("2.4"), ZERO, currency)
+    plan = Line(
+        start, "", "ComputeSavingsPlans", "SavingsPlanRecurringFee", "ComputeSP:1yrNoUpfront", "", Decimal("2.4"), ZERO, currency
+    )
     return [
         Line(start, "", "AmazonS3", "Usage", "TimedStorage-ByteHrs", "backups", lake, lake, currency),
         Line(start, "", "AWSLambda", "Usage", "Lambda-GB-Second", "api", calls, calls, currency),

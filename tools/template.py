@@ -18,6 +18,8 @@ Template = dict[str, Any]
 
 FAMILY = "aws-research-wizard-*"
 PREFIX = "aws-research-wizard-${Stage}"
+DATABASES = ("aws_research_wizard_*", "aws_research_wizard_${Stage}")  # Athena knows no dashes
+BILL_BUCKET = "the-bucket-of-the-bill"  # as the parameter BillBucket names it; without one, nothing is granted
 FUNCTION_ARN = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:" + PREFIX
 SERVERLESS = "AWS::Serverless::"
 KEPT_STAGES = ("prod", "prod2")
@@ -144,9 +146,12 @@ def _walk(value: Any, change: Callable[[str, str], Any], key: str = "") -> Any:
 def _narrowed(text: str, key: str) -> Any:
     if key.endswith("Tag/aws-research-wizard:stage") and text == "*":
         return {"Fn::Sub": "${Stage}"}
+    if BILL_BUCKET in text:
+        place = _here(text).replace(BILL_BUCKET, "${BillBucket}")
+        return {"Fn::If": ["ReadsBillBucket", {"Fn::Sub": place}, {"Ref": "AWS::NoValue"}]}
     if not text.startswith("arn:*:") and FAMILY not in text:
         return text
-    return {"Fn::Sub": _here(text.replace("${", "${!")).replace(FAMILY, PREFIX)}
+    return {"Fn::Sub": _here(text.replace("${", "${!")).replace(FAMILY, PREFIX).replace(*DATABASES)}
 
 
 def _here(text: str) -> str:

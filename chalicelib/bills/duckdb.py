@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from chalicelib.bills import sql
+from chalicelib.bills import s3, sql
 from chalicelib.bills.lines import LISTED, csv_faults, file_sum, header, is_closed, opened, with_faults
-from chalicelib.bills.rules import Container, Fault, FileSum
+from chalicelib.bills.rules import Container, DataFile, Fault, FileSum
 from chalicelib.bills.sql import Shape
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def _lay(using: DuckDBPyConnection, shape: Shape, file: Path) -> None:
     sql.check(shape.format, names, file.name)
     present = {name.lower(): name for name in names}
     said = sql.columns(shape.format)
-    chosen = [f"{_named(present[one])} AS {one}" if one in present else f"{_nothing(one, said.tags, csv)} AS {one}" for one in said.all]
+    chosen = [
+        f"{_named(present[one])} AS {one}" if one in present else f"{_nothing(one, said.tags, csv)} AS {one}" for one in said.all
+    ]
     line = "CAST(NULL AS BIGINT) AS line, " + sql.BEYOND if csv else f"file_row_number + 1 AS line, NULL AS {sql.BEYOND}"
     source = _csv(file, names) if csv else _parquet(file)
     using.execute(f"CREATE OR REPLACE TEMP VIEW {sql.TABLE} AS SELECT {', '.join(chosen)}, '' AS path, {line} FROM {source}")
@@ -109,3 +112,19 @@ def _named(word: str) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+class Engine:
+    """Files are fetched one after another, read, and removed."""
+
+    at_once = 1
+
+    def sums(self, shape: Shape, files: Sequence[DataFile]) -> dict[DataFile, FileSum]:
+        found = {}
+        with TemporaryDirectory(prefix="bill-") as folder, session(folder) as using:
+            for file in files:
+                there, digest = s3.fetch(file, Path(folder))
+                s3.same(file, digest)
+                found[file] = _summed(using, shape, file.uri, there)
+                there.unlink()
+        return found

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from chalicelib.bills import sql
-from chalicelib.bills.rules import Fault, FileSum, Format, Group, charge_of, merged
+from chalicelib.bills.rules import Charge, Fault, FileSum, Format, Group, charge_of
 
 ZERO = Decimal(0)
 LARGEST = Decimal(10) ** 8
@@ -23,7 +23,7 @@ LISTED = 200  # malformed lines of a file that are listed; all are counted
 WIDEST = 10_000_000  # characters of one field
 
 
-def text_of(raw: IO[bytes], name: str) -> Iterator[str]:
+def text_of(raw: IO[bytes], name: str) -> io.TextIOWrapper:
     """The lines of a CSV, packed or not; what is no UTF-8 is shown as such, not refused."""
     plain: Any = gzip.GzipFile(fileobj=raw) if name.lower().endswith(".gz") else raw
     return io.TextIOWrapper(plain, encoding="utf-8", errors="replace", newline="")
@@ -32,7 +32,11 @@ def text_of(raw: IO[bytes], name: str) -> Iterator[str]:
 def opened(file: Path) -> Any:
     """The file's text, to be closed."""
     packed = file.name.lower().endswith(".gz")
-    return gzip.open(file, "rt", encoding="utf-8", errors="replace", newline="") if packed else file.open(newline="", errors="replace")
+    return (
+        gzip.open(file, "rt", encoding="utf-8", errors="replace", newline="")
+        if packed
+        else file.open(newline="", errors="replace")
+    )
 
 
 def header(file: Path) -> list[str]:
@@ -100,15 +104,22 @@ def _is_day(text: str) -> bool:
 
 def file_sum(rows: Iterable[Sequence[Any]]) -> FileSum:
     """The rows of `sql.sums` for one file: path, period, day, lab, product, charge, currency, fault, two sums and a count."""
-    groups, lines, malformed = [], 0, 0
+    found: dict[tuple[Any, ...], tuple[Decimal, Decimal, int]] = {}
+    charges: dict[str, Charge] = {}
+    days: dict[Any, str] = {}
+    lines = malformed = 0
     for _, period, day, lab, product, charge, currency, fault, unblended, amortized, count in rows:
-        lines += int(count)
+        lines += count
         if fault:
-            malformed += int(count)
+            malformed += count
             continue
-        place = (str(period)[:7], str(day), str(lab or ""), str(product or ""), charge_of(str(charge)), str(currency))
-        groups.append(Group(*place, Decimal(str(unblended)), Decimal(str(amortized)), int(count)))
-    return FileSum(merged(groups), lines, malformed, ())
+        kind = charges.get(charge) or charges.setdefault(charge, charge_of(charge))
+        on = days.get(day) or days.setdefault(day, str(day))
+        month = days.get(period) or days.setdefault(period, str(period))
+        key = (month[:7], on, lab, product, kind, currency)
+        known = found.get(key)
+        found[key] = (unblended + known[0], amortized + known[1], count + known[2]) if known else (unblended, amortized, count)
+    return FileSum(tuple([Group._make((*key, *sums)) for key, sums in found.items()]), lines, malformed, ())
 
 
 def with_faults(summed: FileSum, name: str, faults: Iterable[tuple[int, str, str]], rejected: int = 0) -> FileSum:

@@ -144,8 +144,14 @@ def merged(groups: Iterable[Group]) -> tuple[Group, ...]:
     found: dict[tuple[str, ...], Group] = {}
     for one in groups:
         known = found.get(one.key)
-        found[one.key] = one if known is None else known._replace(
-            unblended=known.unblended + one.unblended, amortized=known.amortized + one.amortized, lines=known.lines + one.lines
+        found[one.key] = (
+            one
+            if known is None
+            else known._replace(
+                unblended=known.unblended + one.unblended,
+                amortized=known.amortized + one.amortized,
+                lines=known.lines + one.lines,
+            )
         )
     return tuple(found[key] for key in sorted(found))
 
@@ -309,9 +315,7 @@ def reconciled(
     billed = {(one.lab, one.day) for one in pieces}
     missing = tuple(sorted(key for key, one in estimates.items() if one.currency == currency and one.total and key not in billed))
     parts = {part: sum((row.parts.get(part, ZERO) for row in rows), ZERO) for part in Part}
-    return Reconciliation(
-        period, currency, cost, sum(sums.values(), ZERO), parts, rows, sum(said.values(), ZERO), missing
-    )
+    return Reconciliation(period, currency, cost, sum(sums.values(), ZERO), parts, rows, sum(said.values(), ZERO), missing)
 
 
 def _parts(exact: Mapping[Part, Decimal], digits: int, total: Decimal) -> dict[Part, Decimal]:

@@ -42,6 +42,9 @@ class Settings:
     bundle_key: str = ""
     boot_timeout_seconds: int = 900
     backups_bucket: str = ""
+    bills_bucket: str = ""
+    bill_export: str = "none"
+    bill_engine: str = "athena"
     second_region: str = ""
     second_bucket: str = ""
     minute_seconds: int = 60
@@ -71,6 +74,9 @@ class Settings:
             bundle_key=env.get("BUNDLE_KEY", ""),
             boot_timeout_seconds=_number(env, "BOOT_TIMEOUT_SECONDS", 900),
             backups_bucket=env.get("BACKUPS_BUCKET", ""),
+            bills_bucket=env.get("BILLS_BUCKET", ""),
+            bill_export=_one_of(env, "BILL_EXPORT", ("none", "cur2", "focus")),
+            bill_engine=_one_of(env, "BILL_ENGINE", ("athena", "duckdb")),
             second_region=env.get("SECOND_REGION", ""),
             second_bucket=env.get("SECOND_BUCKET", ""),
             minute_seconds=min(60, max(1, _number(env, "MINUTE_SECONDS", 60))),

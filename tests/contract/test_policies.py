@@ -22,6 +22,7 @@ Statement = dict[str, Any]
 ASKED_FOR_US = {
     "ec2:CreateTags", "elasticfilesystem:TagResource", "iam:TagRole", "iam:TagInstanceProfile", "iam:PassRole",  # with it
     "ec2:DescribeNetworkInterfaces", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",  # EFS, for a mount target
+    "glue:GetDatabase", "glue:CreateDatabase", "glue:GetTable", "glue:CreateTable", "s3:GetBucketLocation",  # Athena
     "iam:CreateServiceLinkedRole",  # EFS, the first time in an account
     "sqs:SendMessage",  # Lambda, for what failed
 }  # fmt: skip

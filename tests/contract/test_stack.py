@@ -18,7 +18,7 @@ from tools.template import camel, functions, of_type
 BIN = Path(sys.executable).parent
 ASYNCHRONOUS = ("machine_state_changed", "workflow_ended", "reconcile_labs", "check_audit", "reconcile_account")
 ASYNCHRONOUS += ("back_up_tables", "nightly_backups", "prune_backups", "drill_backups", "backup_broke_off")
-ASYNCHRONOUS += ("aggregate_costs", "refresh_prices")
+ASYNCHRONOUS += ("aggregate_costs", "refresh_prices", "ingest_bill")
 
 
 @pytest.mark.parametrize("name", TABLES)
