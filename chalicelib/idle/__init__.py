@@ -1,0 +1,1 @@
+"""Is anyone there? Activity, warning, snooze, stop, and why."""
