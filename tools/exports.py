@@ -3,7 +3,7 @@
     python -m tools.exports --format focus --container parquet --month 2026-10 --labs 4 --out build/export
 
 writes OUT/<name>/data/BILLING_PERIOD=2026-10/<name>-0000N.<csv.gz|snappy.parquet> and OUT/<name>/metadata/…/<name>-Manifest.json
-(docs.aws.amazon.com/cur/latest/userguide/dataexports-export-delivery.html). Equal seeds give equal files. For tests, docs and bench.
+(docs.aws.amazon.com/cur/latest/userguide/dataexports-export-delivery.html). Equal seeds give equal files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import json
 import random
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,13 +107,12 @@ def _lab_day(chance: random.Random, start: datetime, lab: str, currency: str) ->
 def _account_day(chance: random.Random, start: datetime, currency: str) -> list[Line]:
     """What no lab is tagged with: buckets, functions, and the hours of the savings plan."""
     lake, calls = _ten(Decimal(chance.randrange(1, 9000)) / 7000), _ten(Decimal(chance.randrange(1, 999)) / 1_000_000)
-    plan = Line(
-        start, "", "ComputeSavingsPlans", "SavingsPlanRecurringFee", "ComputeSP:1yrNoUpfront", "", Decimal("2.4"), ZERO, currency
-    )
+    unused = _ten(Decimal(chance.randrange(0, 24)) / 10)
+    paid, plan = Decimal("2.4"), ("ComputeSavingsPlans", "SavingsPlanRecurringFee", "ComputeSP:1yrNoUpfront")
     return [
         Line(start, "", "AmazonS3", "Usage", "TimedStorage-ByteHrs", "backups", lake, lake, currency),
         Line(start, "", "AWSLambda", "Usage", "Lambda-GB-Second", "api", calls, calls, currency),
-        plan._replace(amortized=_ten(Decimal(chance.randrange(0, 24)) / 10)),
+        Line(start, "", *plan, "", paid, unused, currency),
     ]
 
 
@@ -304,7 +303,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--format", choices=("cur2", "focus"), default="cur2")
     parser.add_argument("--container", choices=("csv", "parquet"), default="parquet")
-    parser.add_argument("--month", default=f"{date.today():%Y-%m}")
+    parser.add_argument("--month", default="2026-10")
     parser.add_argument("--labs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("build/export"))

@@ -18,7 +18,7 @@ from chalicelib.bills.models import (
     ReconcileView,
 )
 from chalicelib.bills.rules import Cost
-from chalicelib.bills.service import Wish
+from chalicelib.bills.seen import Wish
 from chalicelib.bills.store import Import
 from chalicelib.people.rules import Action, Principal
 from chalicelib.people.service import authenticate, require
@@ -65,7 +65,7 @@ def _imported_before(_call: People, answer: dict[str, str]) -> Reply:
     replay=_imported_before,
 )
 def import_bill(call: People) -> Reply:
-    """Files that were uploaded are, together, the whole of each month they tell of; an export in S3 is looked at every night, too."""
+    """Files that were uploaded are the whole of each month they tell of; an export in S3 is looked at every night, too."""
     require(call.principal, Action.SEE_ACCOUNT)
     asked: BillImportRequest = call.body
     if bool(asked.uri) == bool(asked.files):

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - as in sql.py; names of files and columns are quoted
 """How are an export's sums taken on this machine? By DuckDB, from files that were fetched; it is no part of a Lambda package.
 
 Speaks Trino where the two differ: two macros give `ELEMENT_AT` and `JSON_PARSE` the meaning they have there.
@@ -69,12 +70,11 @@ def _lay(using: DuckDBPyConnection, shape: Shape, file: Path) -> None:
     sql.check(shape.format, names, file.name)
     present = {name.lower(): name for name in names}
     said = sql.columns(shape.format)
-    chosen = [
-        f"{_named(present[one])} AS {one}" if one in present else f"{_nothing(one, said.tags, csv)} AS {one}" for one in said.all
-    ]
-    line = "CAST(NULL AS BIGINT) AS line, " + sql.BEYOND if csv else f"file_row_number + 1 AS line, NULL AS {sql.BEYOND}"
+    chosen = [f"{_named(present[one])} AS {one}" for one in said.all if one in present]
+    chosen += [f"{_nothing(one, said.tags, csv)} AS {one}" for one in said.all if one not in present]
+    chosen += ["CAST(NULL AS BIGINT) AS line", sql.BEYOND] if csv else ["file_row_number + 1 AS line", f"NULL AS {sql.BEYOND}"]
     source = _csv(file, names) if csv else _parquet(file)
-    using.execute(f"CREATE OR REPLACE TEMP VIEW {sql.TABLE} AS SELECT {', '.join(chosen)}, '' AS path, {line} FROM {source}")
+    using.execute(f"CREATE OR REPLACE TEMP VIEW {sql.TABLE} AS SELECT {', '.join(chosen)}, '' AS path FROM {source}")
 
 
 def _nothing(name: str, tags: str, csv: bool) -> str:

@@ -47,8 +47,7 @@ def header(file: Path) -> list[str]:
 
 def is_closed(file: Path) -> bool:
     """Is every quote closed? Behind one that is not, all lines would be taken for one field."""
-    packed = gzip.open(file) if file.name.lower().endswith(".gz") else file.open("rb")
-    with packed as raw:
+    with gzip.open(file) if file.name.lower().endswith(".gz") else file.open("rb") as raw:
         return sum(block.count(b'"') for block in iter(lambda: raw.read(1 << 20), b"")) % 2 == 0
 
 

@@ -1,4 +1,4 @@
-"""What do requests and answers about the bill look like? Amounts are text, exact or rounded for the eye; currencies stand apart."""
+"""What do requests and answers about the bill look like? Amounts are text, exact or rounded for the eye."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from chalicelib.bills import rules, sql
 from chalicelib.bills.rules import Charge, Cost, Fault, Group, Part, Reconciliation, Row
-from chalicelib.bills.service import Seen, Upload
+from chalicelib.bills.seen import Seen, Upload
 from chalicelib.bills.store import Import, Month
 from chalicelib.runtime.shapes import Asked, Field, Told
 
@@ -68,9 +68,18 @@ class BillImportView(Told):
 
     @classmethod
     def of(cls, one: Import) -> BillImportView:
-        told = {"files_read": one.read, "files_unchanged": one.unchanged, "lines": one.lines, "malformed": one.malformed}
         return cls(
-            id=one.id, state=one.state, cause=one.cause, hint=one.hint, months=list(one.months), at=one.at, by=one.by, **told
+            id=one.id,
+            state=one.state,
+            cause=one.cause,
+            hint=one.hint,
+            months=list(one.months),
+            files_read=one.read,
+            files_unchanged=one.unchanged,
+            lines=one.lines,
+            malformed=one.malformed,
+            at=one.at,
+            by=one.by,
         )
 
 

@@ -1,4 +1,4 @@
-"""How does a month's bill become another when one of its files does? By taking out what the file said, and putting in what it says.
+"""How does a month's bill change when one of its files does? What the file said is taken out, and what it says is put in.
 
 Amounts are exact decimals, so that what is left is just what all files, read anew, would sum up to.
 """

@@ -1,11 +1,11 @@
 """What is on a bill, whose is it, and how far is it from what we estimated? Values and decisions only.
 
-A bill is sums: lab × product × day × charge type, per currency, each as billed (`unblended`: what the invoice says) and as used
-(`amortized`: what was paid ahead is laid on the hours that used it). Amounts are exact, to ten decimal places, as AWS writes them.
+A bill is sums by lab, product, day, charge and currency, each as billed (`unblended`: what the invoice says) and as used
+(`amortized`: what was paid ahead is laid on the hours that used it). Amounts are exact, to ten decimal places as AWS has them.
 
-Keeps true: every line of a bill is counted once, or listed as malformed. A lab's day is divided over its people, its idle time and
-its overhead as the estimate says, and what bears no lab's tag is unattributed, so that the four are the bill; amounts are rounded
-once, where they are shown, by largest remainders, so that what is shown sums up to what is shown. Currencies are never added.
+Keeps true: every line of a bill is counted once, or listed as malformed. A lab's day is divided over its people, its idle time
+and its overhead as the estimate says, and what bears no lab's tag is unattributed, so that the four are the bill; amounts are
+rounded once, where they are shown, by largest remainders, so that rows sum up to what stands below. Currencies are never added.
 """
 
 from __future__ import annotations

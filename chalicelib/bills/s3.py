@@ -168,7 +168,6 @@ def _asked(what: str, ask: Callable[[], Any]) -> Any:
                 code="bill_closed",
             ) from error
         if code in ELSEWHERE:
-            raise BadInput(
-                f"{what} is in another region", hint="export to a bucket in the stage's region", code="bill_elsewhere"
-            ) from error
+            hint = "export to a bucket in the stage's region"
+            raise BadInput(f"{what} is in another region", hint=hint, code="bill_elsewhere") from error
         raise

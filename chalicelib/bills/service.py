@@ -7,14 +7,15 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from chalicelib.bills import estimating, finding, ingesting, months, rules, s3, sql, store
 from chalicelib.bills.finding import Publication
 from chalicelib.bills.ingesting import OutOfTime
 from chalicelib.bills.months import Bill
-from chalicelib.bills.rules import Cost, DataFile, Reconciliation, container_of
+from chalicelib.bills.rules import Cost, Reconciliation, container_of
+from chalicelib.bills.seen import Seen, Upload, Wish
 from chalicelib.bills.store import Import, Month, Source
 from chalicelib.runtime import functions, metrics, settings
 from chalicelib.runtime.clock import iso
@@ -25,7 +26,7 @@ from chalicelib.runtime.store import commit
 
 UPLOADS, OWN = "uploads", "own"
 LARGEST = 5 * 10**9  # bytes that S3 takes in one piece
-MOST_FILES = 500
+EVER = datetime(2023, 11, 26, tzinfo=UTC)  # since when there are such exports
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,199}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 INACTIVE = f"no line of this bill bears the tag {sql.TAG}, though labs have cost: it is not activated for cost allocation"
@@ -33,22 +34,6 @@ ACTIVATE = (
     f"aws ce update-cost-allocation-tags-status --cost-allocation-tags-status TagKey={sql.TAG},Status=Active "
     "(up to 24 hours until lines bear it; earlier ones: aws ce start-cost-allocation-tag-backfill)"
 )
-
-
-class Wish(NamedTuple):
-    """A file that somebody wants to upload."""
-
-    name: str
-    size: int
-    sha256: str
-
-
-class Upload(NamedTuple):
-    """Where to put it; a blank address: it is there already."""
-
-    name: str
-    url: str
-    headers: dict[str, str]
 
 
 # ---- importing -----------------------------------------------------------------------------------------------------------
@@ -139,8 +124,9 @@ def ingest(now: datetime, over: Callable[[], bool], import_id: str = "") -> dict
 
 def _sources() -> list[Source]:
     known = settings.current()
-    own = Source(OWN, f"s3://{s3.bucket()}/exports", "auto", "the stack", datetime.min) if known.bill_export != "none" else None
-    return [*([own] if own else []), *store.sources()]
+    if known.bill_export == "none":
+        return store.sources()
+    return [Source(OWN, f"s3://{s3.bucket()}/exports", known.bill_export, "the stack", EVER), *store.sources()]
 
 
 def _carry_out(one: Import, now: datetime, over: Callable[[], bool], done: dict[str, Any]) -> None:
@@ -220,15 +206,6 @@ def _take(
 # ---- looking -------------------------------------------------------------------------------------------------------------
 
 
-class Seen(NamedTuple):
-    """A month's bill as it stands, and what is to be said of it."""
-
-    month: Month
-    bill: Bill
-    others: tuple[str, ...]  # sources that tell of it too, and are not counted
-    notes: tuple[tuple[str, str], ...]  # what is to be known, and what to do
-
-
 def overview() -> list[Month]:
     """The months that there are, the newest first; each is told by the publication that is youngest."""
     found: dict[str, Month] = {}
@@ -283,7 +260,3 @@ def days_of(period: str) -> tuple[date, date]:
     """Its first and its last day."""
     first = date.fromisoformat(f"{period}-01")
     return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-
-
-def files_of(found: Seen) -> list[DataFile]:
-    return [DataFile(*finding.place_of(one.uri), one.etag, 0) for one in found.bill.pieces]

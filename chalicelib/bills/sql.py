@@ -1,8 +1,9 @@
+# ruff: noqa: S608 - what is put into the text is our own words, names of columns that we know, and numbers
 """What is asked of an export's lines? One text, read alike by Athena (Trino) and by DuckDB.
 
-Each engine lays a table `bill_lines` over the files: the columns named here, as text where the file is CSV, with `path` (which file),
-`line` (which line; NULL where the engine cannot say) and `beyond` (what stands behind the last column; NULL as it should be). All else is said once, below: which column means what in CUR 2.0 and in
-FOCUS, what cannot be read, and the sums.
+Each engine lays a table `bill_lines` over the files: the columns named here, as text where the file is CSV, with `path` (which
+file), `line` (which line; NULL where the engine cannot say) and `beyond` (what stands behind the last column; NULL as it should
+be). All else is said once, below: which column means what in CUR 2.0 and in FOCUS, what cannot be read, and the sums.
 
 Columns: docs.aws.amazon.com/cur/latest/userguide/table-dictionary-cur2.html (CUR 2.0),
 docs.aws.amazon.com/cur/latest/userguide/table-dictionary-focus-1-0-aws.html and …-focus-1-2-aws.html (FOCUS 1.0 and 1.2).
@@ -236,6 +237,7 @@ def _amortized(shape: Shape) -> str:
     WHEN 'DiscountedUsage' THEN {_some("reservation_effective_cost")}
     WHEN 'RIFee' THEN {_some("reservation_unused_amortized_upfront_fee_for_billing_period")}
       + {_some("reservation_unused_recurring_fee")}
-    WHEN 'Fee' THEN CASE WHEN COALESCE(reservation_reservation_a_r_n, '') <> '' THEN 0 ELSE {_money("line_item_unblended_cost")} END
+    WHEN 'Fee' THEN CASE WHEN COALESCE(reservation_reservation_a_r_n, '') <> '' THEN 0
+      ELSE {_money("line_item_unblended_cost")} END
     ELSE {_money("line_item_unblended_cost")}
   END"""
