@@ -132,13 +132,17 @@ def _adopt(thing: Thing, lab: Lab, now: datetime) -> None:
     held = store.change(lab, after, store.moved_on(lab))
     if isinstance(thing.kind, Kind):
         return commit(held, store.adopted(lab, Entry(thing.kind, thing.name, State.MADE, thing.id)), told)
-    return commit(held, limits.restore(lab.team, lab.id, need_of(lab), now), told)
+    return limits.committed(lab.team, now, lambda: (held, limits.restore(lab.team, lab.id, need_of(lab), now), told))
 
 
 def _remove(thing: Thing, lab: Lab | None, now: datetime) -> None:
+    if thing.state == "sums":
+        return limits.recount(thing.name)
     if thing.kind is What.PLACE:
         held = store.holds(lab) if lab else store.never(thing.lab_id)
-        return commit(held, limits.release(thing.name, thing.lab_id, now))
+        if thing.state == "money":
+            return limits.committed(thing.name, now, lambda: (held, *limits.rest_money(thing.name, thing.lab_id, now)))
+        return limits.committed(thing.name, now, lambda: (held, limits.release(thing.name, thing.lab_id, now)))
     return REMOVALS[thing.kind](thing)
 
 

@@ -5,7 +5,7 @@ Each look lists once; what is asked of one thing is asked only where its verdict
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_UP, Decimal
 from math import ceil
@@ -15,9 +15,11 @@ from botocore.exceptions import ClientError
 from chalicelib.labs import ec2, efs, findings, iam, logs, naming, route53, s3, sqs, store
 from chalicelib.labs.findings import WEIGHTY, Finding, Owner, Thing, Verdict, What
 from chalicelib.labs.journal import Entry, Kind
+from chalicelib.labs.needs import need_of
 from chalicelib.labs.rules import WORKFLOWS, Lab
 from chalicelib.limits import rules as prices
 from chalicelib.limits import service as limits
+from chalicelib.limits.quotas import Holding
 from chalicelib.people import service as people
 from chalicelib.runtime import settings, workflows
 from chalicelib.runtime.errors import AppError, NotFound
@@ -139,12 +141,25 @@ def _of_labs(living: Iterable[Lab]) -> Iterator[Thing]:
 def _places(labs: Iterable[Lab]) -> Iterator[Thing]:
     """Who counts against which team. A team is known by its people and its labs."""
     every = list(labs)
-    counted = {team: limits.reserved_labs(team) for team in {*_teams(), *(lab.team for lab in every)}}
-    for team, lab_ids in sorted(counted.items()):
-        yield from (Thing(What.PLACE, f"{team}/{lab_id}", lab_id, name=team) for lab_id in sorted(lab_ids))
-    for lab in every:
-        if lab.reserved and lab.id not in counted[lab.team]:
-            yield Thing(What.PLACE, f"{lab.team}/{lab.id}", lab.id, name=lab.team, made_at=lab.created_at, state="missing")
+    for team in sorted({*_teams(), *(lab.team for lab in every)}):
+        counted, held = limits.reserved_labs(team), {one.lab_id: one.holding for one in limits.held(team)}
+        yield from (Thing(What.PLACE, f"{team}/{lab_id}", lab_id, name=team) for lab_id in sorted({*counted, *held}))
+        yield from (_misplaced(lab, counted, held) for lab in every if lab.team == team and _wrong(lab, counted, held))
+        for lab_id in limits.set_aside(team):
+            yield Thing(What.PLACE, f"{team}/{lab_id}/money", lab_id, name=team, state="money")
+        if not limits.sums_are_right(team):
+            yield Thing(What.PLACE, f"{team}/sums", "", name=team, state="sums")
+
+
+def _wrong(lab: Lab, counted: Collection[str], held: Mapping[str, Holding]) -> bool:
+    """Should its team count it as something else than it does? What moves is about to say so itself."""
+    right = need_of(lab).holding
+    return lab.reserved and (lab.id not in counted or (not lab.moving and held.get(lab.id) != right))
+
+
+def _misplaced(lab: Lab, counted: Collection[str], held: Mapping[str, Holding]) -> Thing:
+    state = "missing" if lab.id not in counted or lab.id not in held else "wrong"
+    return Thing(What.PLACE, f"{lab.team}/{lab.id}", lab.id, name=lab.team, made_at=lab.created_at, state=state)
 
 
 def _teams() -> set[str]:

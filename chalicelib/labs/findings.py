@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from chalicelib.labs.journal import Entry, Kind, State
+from chalicelib.labs.needs import RESTING
 from chalicelib.labs.rules import REMEMBERED, Lab, Phase
 from chalicelib.limits.rules import Price
 
@@ -282,11 +283,22 @@ def _place(thing: Thing, owner: Owner) -> Said:
     lab = owner.lab
     if thing.state == "missing":
         return Verdict.ADOPT, f"lab {thing.lab_id} counts, but team {thing.name} does not count it"
+    if thing.state == "wrong":
+        return Verdict.ADOPT, f"team {thing.name} counts lab {thing.lab_id} for something else than it is"
+    if thing.state == "sums":
+        return Verdict.REMOVE, f"what team {thing.name} counts in all is not what its labs hold"
+    if thing.state == "money":
+        return _money(thing, lab) if lab else _nobodys(thing, owner)
     if lab is None:
         return _nobodys(thing, owner)
     if lab.reserved and lab.team == thing.name:
         return _yes(lab)
     return Verdict.REMOVE, f"lab {lab.id} has given its place back"
+
+
+def _money(thing: Thing, lab: Lab) -> Said:
+    said = f"lab {lab.id} is {lab.phase}, and money is set aside for it"
+    return (Verdict.REMOVE if lab.phase in RESTING else Verdict.KEEP), said
 
 
 def _remains(thing: Thing, lab: Lab | None, now: datetime) -> Said:

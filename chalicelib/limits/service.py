@@ -128,6 +128,11 @@ def rest(team: str, lab_id: str, storage_gb: int, now: datetime) -> tuple[Write,
     return *held, *_rest_money(seen, now)
 
 
+def rest_money(team: str, lab_id: str, now: datetime) -> tuple[Write, ...]:
+    """Nothing is set aside for this lab any more."""
+    return _rest_money(_book(team, lab_id, now), now)
+
+
 def release(team: str, lab_id: str, now: datetime) -> Write:
     """Give back all that this lab holds; twice does no harm."""
     seen = _book(team, lab_id, now)
@@ -310,6 +315,11 @@ def check_family(instance_type: str, team: str = "") -> None:
 
 
 # ---- putting right ---------------------------------------------------------------------------------------------------------
+
+
+def set_aside(team: str) -> list[str]:
+    """The labs for which money is set aside in any month that is remembered."""
+    return store.set_aside(team)
 
 
 def sums_are_right(team: str) -> bool:

@@ -145,6 +145,12 @@ def month(team: str, name: str) -> tuple[Month, dict[str, Line]]:
     return _month(whole, name), lines
 
 
+def set_aside(team: str) -> list[str]:
+    """The labs with an open line."""
+    items = LimitItem.query(_pk(team), LimitItem.sk.startswith("MONEY#"), consistent_read=True)
+    return sorted({item.sk.rpartition("#")[2] for item in items if item.since})
+
+
 # ---- places and what labs hold ---------------------------------------------------------------------------------------------
 
 
