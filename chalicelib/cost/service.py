@@ -74,12 +74,13 @@ def read(lab_id: str, now: datetime, since: datetime, book: Book) -> Read:
     """What the facts say of a lab from the first day on that may be stale."""
     head = store.head(lab_id)
     start = min([day_of(since), *(one for one in (head.stale, head.day) if one)])
-    rows = store.days(lab_id, start, head.day) if head.day else {}
+    rows = store.days(lab_id, start - timedelta(days=1), head.day) if head.day else {}
+    day_before = rows.pop(start - timedelta(days=1), None)
     moments = _moments(lab_id, begins(start) if head.day else None)
     first = min([day_of(one.at) for one in moments if begins(start) <= one.at or not head.day] + list(rows), default=None)
     if first is None:
         return Read(head, rows, iter(()))
-    opening = rows[first].opening if first in rows else State(lab_id)
+    opening = day_before.at if day_before and first == start else State(lab_id)
     until = max(now, head.until or now)
     return Read(head, rows, meter.story(opening, moments, first, until, book))
 
