@@ -288,13 +288,13 @@ class Export(NamedTuple):
         return self.manifest
 
 
-def export(lines: Sequence[Line], root: Path, format_: str, container: str, parts: int = 2) -> Export:
+def export(lines: Sequence[Line], root: Path, format_: str, container: str, parts: int = 2, execution: str = "") -> Export:
     """A month's lines in so many data files, with their manifest."""
     made = Export(root, lines[0].period)
     found = rows(lines, format_)
     size = -(-len(found) // parts)
     files = [write(found[at : at + size], made.data(at // size + 1, container)) for at in range(0, len(found), size)]
-    made.tell(files, found[0])
+    made.tell(files, found[0], execution=execution)
     return made
 
 

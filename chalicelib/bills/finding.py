@@ -13,6 +13,7 @@ that the export is being published: the month stays as it was, and the next run 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -74,7 +75,7 @@ def _publication(bucket: str, period: str, manifest: Found, objects: dict[str, F
             period, etag, manifest.modified, (), manifest=place, trouble=f"{manifest.key} is no manifest of an export"
         )
     files = tuple(DataFile(bucket, key, objects[key].etag, objects[key].size) for key in keys if key in objects)
-    token = f"{said.get('executionId', '')}/{etag}"
+    token = hashlib.sha256("\0".join((etag, *(f"{one.key} {one.etag}" for one in files))).encode()).hexdigest()
     return Publication(period, token, manifest.modified, files, _columns(said), place, _trouble(keys, manifest, objects))
 
 
