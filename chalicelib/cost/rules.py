@@ -67,12 +67,13 @@ Cells = Mapping[tuple[Part, str], Cell]
 
 
 class Machine(NamedTuple):
-    """A machine that exists: its disk costs; it costs itself while EC2 runs it."""
+    """A machine that exists: its disk costs; it costs itself while EC2 runs it. `moved`: when it began or ceased to run."""
 
     id: str
     type: str
     disk_gb: int = DISK_GB
     running: bool = False
+    moved: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class State:
     name: str = ""
     phase: str = ""
     machines: tuple[Machine, ...] = ()
+    gone: tuple[str, ...] = ()  # machines that were there, and never come back
+    ended: bool = False  # did EC2 end its running since the last start was asked for?
     servers: tuple[str, ...] | None = None
     files: bool = False
     stored: int | None = None
@@ -143,7 +146,7 @@ def _changed(state: State, changes: Mapping[str, Sequence[Any]]) -> State:
     new = {name: str(pair[1] or "") for name, pair in changes.items() if name in ("team", "domain", "owner", "name", "phase")}
     state = replace(state, **new)  # type: ignore[arg-type]
     if "phase" in new:
-        state = replace(state, servers=None)
+        state = replace(state, servers=None, ended=state.ended and new["phase"] not in ("PROVISIONING", "STARTING"))
     if "file_system_id" in changes:
         there = bool(changes["file_system_id"][1])
         state = replace(state, files=there, stored=(state.stored or 0) if there else None)
@@ -162,36 +165,49 @@ def _known(state: State, instance_id: str) -> Machine | None:
 def _launched(state: State, data: Mapping[str, Any]) -> State:
     known = _known(state, data["instance_id"])
     made = Machine(data["instance_id"], data.get("instance_type", ""), int(data.get("disk_gb") or DISK_GB))
+    if made.id in state.gone:
+        return state
     return _with(state, known._replace(disk_gb=made.disk_gb) if known else made)
 
 
 def _runs(state: State, data: Mapping[str, Any]) -> State:
     known = _known(state, data["instance_id"]) or Machine(data["instance_id"], "")
-    return _with(state, known._replace(type=data.get("instance_type") or known.type, running=True))
+    if known.id in state.gone or _came_late(known, data, ("stopping", "stopped")):
+        return state
+    return _with(state, known._replace(type=data.get("instance_type") or known.type, running=True, moved=str(data.get("at"))))
 
 
 def _stops(state: State, data: Mapping[str, Any]) -> State:
     known = _known(state, data["instance_id"])
     if data.get("state") in ("shutting-down", "terminated"):
         return _without(state, data["instance_id"])
-    return _with(state, known._replace(running=False)) if known else state
+    if known is None or _came_late(known, data, ("pending", "running")):
+        return state
+    stopped = _with(state, known._replace(running=False, moved=str(data.get("at"))))
+    return replace(stopped, ended=state.phase != "SCALING")
+
+
+def _came_late(known: Machine, data: Mapping[str, Any], by_then: tuple[str, ...]) -> bool:
+    """Of two pieces of news of one second, is this the one that was over when it was heard?"""
+    return data.get("now") in by_then and known.moved == str(data.get("at"))
 
 
 def _without(state: State, instance_id: str) -> State:
-    return replace(state, machines=tuple(one for one in state.machines if one.id != instance_id))
+    left = tuple(one for one in state.machines if one.id != instance_id)
+    return replace(state, machines=left, gone=(*(one for one in state.gone if one != instance_id), instance_id)[-5:])
 
 
 def _claimed(state: State, data: Mapping[str, Any]) -> State:
     """A machine that speaks runs, whether or not EC2's news came."""
     known = _known(state, data["instance_id"])
-    return _with(state, known._replace(running=True)) if known else state
+    return state if known is None or state.ended else _with(state, known._replace(running=True))
 
 
 def _opened(state: State, data: Mapping[str, Any]) -> State:
-    """A lab that is READY runs on something, whether or not EC2's news came."""
-    if state.runs or not state.machines:
+    """A lab that is READY runs on something, whether or not EC2's news came; and as what is known for sure by then."""
+    last = next((one for one in reversed(state.machines) if one.running), state.machines[-1] if state.machines else None)
+    if last is None or (state.ended and not last.running):
         return state
-    last = state.machines[-1]
     return _with(state, last._replace(running=True, type=data.get("instance_type") or last.type))
 
 

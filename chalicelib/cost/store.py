@@ -320,6 +320,7 @@ _NAMES = {one.name for one in fields(State)}
 def _state(text: str) -> State:
     told = {name: value for name, value in json.loads(text).items() if name in _NAMES}
     told["machines"] = tuple(Machine(*one) for one in told.get("machines", ()))
+    told["gone"] = tuple(told.get("gone", ()))
     told["servers"] = None if told.get("servers") is None else tuple(told["servers"])
     told["network"] = Fraction(told["network"]) if "network" in told else None
     return State(**told)
