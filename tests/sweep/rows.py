@@ -12,7 +12,7 @@ from typing import Any
 STORIES = Path(__file__).resolve().parents[2] / "state_machines"
 LIFE = ("provision", "stop", "start", "scale", "teardown")
 WORK = ("backup", "restore", "drill", "damaged", "upgrade")
-UPKEEP = ("prune", "weekly", "audit", "tables", "migrate")
+UPKEEP = ("prune", "weekly", "audit", "tables", "migrate", "aggregate", "prices")
 ENDS: Mapping[str, tuple[str, ...]] = {  # the phase in which a flow ends when at most one thing goes wrong
     "provision": ("READY",),
     "undone": ("FAILED",),

@@ -207,6 +207,8 @@ class EC2(Service):
     def go(self, machine: Json, state: str) -> None:
         """A machine is in another state, and EC2 says so."""
         self.put("instances", machine["InstanceId"], machine | {"State": {"Name": state}})
+        power = self.cloud.shelf("ec2.power", kept=False)  # when each ran, to compare the ledger with
+        power.put(machine["InstanceId"], (*power.get(machine["InstanceId"], ()), (self.cloud.now, state)))
         detail = {"instance-id": machine["InstanceId"], "state": state}
         self.cloud.said("aws.ec2", "EC2 Instance State-change Notification", detail)
 

@@ -7,10 +7,11 @@ that is over came to its end.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-NAMELESS = frozenset({"table.facts", "table.audit", "s3.objects"})
+NAMELESS = frozenset({"table.facts", "table.audit", "table.cost", "s3.objects"})
 FACT = ("pk", "name", "data", "changes")
 
 
@@ -60,10 +61,21 @@ def _event(event: Any) -> Any:
     return [event["source"], event["detail-type"], kept]
 
 
+def ledger(key: Any, item: Any) -> Any:
+    """What a lab costs by, and what of it was ever charged; not when, nor how much."""
+    if "cells" in item and key[1].startswith("DAY#"):
+        return sorted({f"{part}/{who}" for part, who, *_ in json.loads(item["cells"]["S"])})
+    if key[1] != "HEAD":
+        return [item["amount"], item["since"]] if "amount" in item else None
+    state = json.loads(item["state"]["S"])
+    return ["due" in item, sorted(one[0] for one in state["machines"] if one[3]), len(state["machines"]), state.get("files")]
+
+
 ESSENCES: Mapping[str, Callable[[Any, Any], Any]] = {
     "table.facts": fact,
     "table.labs": row,
     "table.audit": entry,
+    "table.cost": ledger,
     "stepfunctions.executions": execution,
     "s3.objects": blob,
     "stream": outbox,

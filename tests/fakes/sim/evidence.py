@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -220,6 +221,23 @@ class Evidence:
         rows = self.cloud.shelf("s3.objects").items()
         return {key: versions for (bucket, key), versions in rows if "-backups-" in bucket}
 
+    # ---- the ledger
+
+    @cached_property
+    def ledger(self) -> dict[str, list[Json]]:
+        """Of each lab its head, its days and its lines."""
+        found: dict[str, list[Json]] = {}
+        for item in self.cloud.rows("cost"):
+            one = plain(item)
+            if one["pk"].startswith("LAB#"):
+                found.setdefault(one["pk"].removeprefix("LAB#"), []).append(one)
+        return found
+
+    def ran(self, lab_id: str, until: datetime) -> int:
+        """For how long EC2 ran this lab's machines, in microseconds, up to a moment."""
+        machines = [key for key, one in self.machines.items() if self.lab_of(one) == lab_id]
+        return sum(_span(self.cloud.shelf("ec2.power").get(key, ()), until) for key in machines)
+
     # ---- workflows and news
 
     @cached_property
@@ -251,6 +269,15 @@ class Evidence:
         for machine in self.machines.values():
             if machine.get("Leaks"):
                 yield f"the user data of {machine['InstanceId']}", str(machine["Leaks"])
+
+
+def _span(moves: Iterable[tuple[datetime, str]], until: datetime) -> int:
+    since, total = None, 0
+    for at, state in (*moves, (until, "until")):
+        if since is not None and state != "running":
+            total += max(0, (min(at, until) - since) // timedelta(microseconds=1))
+        since = at if state == "running" else None
+    return total
 
 
 def plain(item: Any) -> Json:

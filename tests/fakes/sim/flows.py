@@ -112,6 +112,8 @@ ROWS = (
     Flow("weekly", backed_up, fired("drill_backups"), ("drill_backups",)),
     Flow("audit", ready, fired("check_audit"), ("check_audit",)),
     Flow("tables", ready, fired("back_up_tables"), ("back_up_tables",)),
+    Flow("aggregate", ready, fired("aggregate_costs")),
+    Flow("prices", ready, fired("refresh_prices")),
     Flow("migrate", ready, fired("migrate_tables"), ("migrate_tables",)),
     Flow("rest", backed_up, lambda _town, _lab: None, Everything()),
     Flow("sleep", stopped, lambda _town, _lab: None, Everything()),

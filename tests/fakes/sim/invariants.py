@@ -7,11 +7,13 @@ have, never at how it came about, so it holds for every flow; `LAWS` is their li
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from chalicelib.labs.rules import AUDITED, MOVING, Phase
 from chalicelib.limits.rules import size_of
-from tests.fakes.sim.evidence import Evidence, Json, LabSeen
+from chalicelib.runtime.clock import parse_iso
+from tests.fakes.sim.evidence import Evidence, Json, LabSeen, parsed
 
 Look = Callable[[Evidence], Iterator[str]]
 RESTING_MACHINES = {Phase.READY: ("running",), Phase.STOPPED: ("stopped",)}
@@ -381,6 +383,45 @@ def logged(seen: Evidence) -> Iterator[str]:
     for fact in seen.facts:
         if f"{fact['pk']}/{fact['sk']}" not in known:
             yield f"fact {fact['name']} of {fact['subject']} is not in the audit log"
+
+
+# ---- the ledger of costs -------------------------------------------------------------------------------------------------
+
+
+@law("metered", "at rest, the ledger charges a lab's machines for exactly as long as EC2 ran them, and knows what still costs")
+def metered(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        rows = seen.ledger.get(lab.id, [])
+        head = next((one for one in rows if one["sk"] == "HEAD"), None)
+        if head is None:
+            if lab.get("instance_id"):
+                yield f"lab {lab.id} has had a machine, and the ledger knows nothing of it"
+            continue
+        charged = sum(cell[2] for one in rows if one["sk"].startswith("DAY#") for cell in parsed(one["cells"]) if cell[0] == "machine")
+        ran = seen.ran(lab.id, parse_iso(head["until"]))
+        if charged != ran:
+            yield f"EC2 ran the machines of lab {lab.id} for {ran / 1e6:.0f} s, and the ledger charges {charged / 1e6:.0f} s"
+        alive = any(seen.lab_of(one) == lab.id for one in seen.alive)
+        if alive != bool(parsed(head["state"]).get("machines")):
+            yield f"lab {lab.id} has {'a' if alive else 'no'} machine, and the ledger thinks otherwise"
+
+
+@law("ledger-grows", "a day of the ledger is the sum of its lines, which are never changed", always=True)
+def ledger_grows(seen: Evidence) -> Iterator[str]:
+    for lab_id, rows in seen.ledger.items():
+        days, lines = (_summed(rows, stem) for stem in ("DAY#", "LINE#"))
+        if days != lines:
+            yield f"the days of lab {lab_id} are not the sum of their lines"
+
+
+def _summed(rows: list[Json], stem: str) -> dict[tuple[str, str, str], Decimal]:
+    total: dict[tuple[str, str, str], Decimal] = {}
+    for one in rows:
+        if one["sk"].startswith(stem):
+            day = one.get("day") or one["sk"].removeprefix(stem)
+            for part, who, _, amount, _ in parsed(one["cells"]):
+                total[day, part, who] = total.get((day, part, who), Decimal(0)) + Decimal(amount)
+    return {key: amount for key, amount in total.items() if amount}
 
 
 # ---- backups -------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from tests.fakes.sim.dynamodb import DynamoDB
 from tests.fakes.sim.ec2 import EC2
 from tests.fakes.sim.efs import EFS
 from tests.fakes.sim.iam import IAM
+from tests.fakes.sim.pricing import Pricing
 from tests.fakes.sim.s3 import S3
 from tests.fakes.sim.small import SQS, SSM, STS, CloudWatch, Logs, Route53, SecretsManager
 from tests.fakes.sim.workflows import StepFunctions
@@ -22,6 +23,7 @@ SERVICES: Mapping[str, type[Service]] = {
     "events": Events,
     "iam": IAM,
     "logs": Logs,
+    "pricing": Pricing,
     "route53": Route53,
     "s3": S3,
     "secretsmanager": SecretsManager,
