@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
@@ -84,11 +85,12 @@ def sold_out(town: Town) -> str:
 
 
 def damaged(town: Town) -> str:
-    """A backup of which a piece is no longer what it was."""
+    """A backup whose manifest is no longer the one that was written: the same lines in other bytes."""
     lab_id = backed_up(town)
     s3 = town.cloud.client("s3")
-    bucket, key = next(one for one, _ in s3.at("objects").items() if "/chunks/" in one[1])
-    s3.put_object(Bucket=bucket, Key=key, Body=b"something else")
+    bucket, key = next(one for one, _ in s3.at("objects").items() if one[1].endswith("/manifest.jsonl.gz"))
+    lines = gzip.decompress(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    s3.put_object(Bucket=bucket, Key=key, Body=gzip.compress(lines, mtime=1))
     return lab_id
 
 
