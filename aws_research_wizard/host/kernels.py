@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from aws_research_wizard.host import commands, debian, files
+from aws_research_wizard.host import commands, debian, files, library
 from aws_research_wizard.host.debian import Tools
 from aws_research_wizard.host.environments import Maker
 from aws_research_wizard.host.machine import Machine
@@ -70,6 +70,7 @@ def _python(machine: Machine, kernel: Kernel, tools: Tools, log: Path) -> str:
     if not kernel.lock or not lock.is_file():
         raise CommandFailed(f"{kernel.display_name}: the bundle has no lock {kernel.lock or '(none named)'}", [])
     how = maker(machine, log).make(place, lock)
+    library.provide(place)
     _register(machine, kernel, place, tools, log)
     return how
 

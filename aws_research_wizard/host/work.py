@@ -26,6 +26,7 @@ KINDS: dict[str, str] = {
     "backup": "aws_research_wizard.host.backup",
     "restore": "aws_research_wizard.host.restore",
     "upgrade": "aws_research_wizard.host.upgrade",
+    "save": "aws_research_wizard.host.save",
 }
 """Kind of work → the module that does it."""
 TELL_SECONDS = 60.0
