@@ -118,7 +118,7 @@ def day_sheet(day: date, opening: State, moments: Iterable[Moment], until: datet
     end = min(ends(day), until)
     tally, state, cursor = _Tally(prices), opening, begins(day)
     for told in moments:
-        if begins(day) <= told.at < end:
+        if begins(day) <= told.at < ends(day) and told.at <= until:
             tally.add(state, cursor, told.at)
             state, cursor = after(state, told), told.at
     tally.add(state, cursor, max(cursor, end))

@@ -189,7 +189,7 @@ def _stops(state: State, data: Mapping[str, Any]) -> State:
 
 def _came_late(known: Machine, data: Mapping[str, Any], by_then: tuple[str, ...]) -> bool:
     """Of two pieces of news of one second, is this the one that was over when it was heard?"""
-    return data.get("now") in by_then and known.moved == str(data.get("at"))
+    return data.get("seen") in by_then and known.moved == str(data.get("at"))
 
 
 def _without(state: State, instance_id: str) -> State:

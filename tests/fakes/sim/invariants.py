@@ -397,7 +397,9 @@ def metered(seen: Evidence) -> Iterator[str]:
             if lab.get("instance_id"):
                 yield f"lab {lab.id} has had a machine, and the ledger knows nothing of it"
             continue
-        charged = sum(cell[2] for one in rows if one["sk"].startswith("DAY#") for cell in parsed(one["cells"]) if cell[0] == "machine")
+        charged = sum(
+            cell[2] for one in rows if one["sk"].startswith("DAY#") for cell in parsed(one["cells"]) if cell[0] == "machine"
+        )
         ran = seen.ran(lab.id, parse_iso(head["until"]))
         if charged != ran:
             yield f"EC2 ran the machines of lab {lab.id} for {ran / 1e6:.0f} s, and the ledger charges {charged / 1e6:.0f} s"
