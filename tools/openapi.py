@@ -43,6 +43,7 @@ TAGS = {
     "backups": "Copies of a lab's files, and the way back from each.",
     "cost": "What labs cost, to the second, and whose it is.",
     "account": "What this account has, beside what the records say.",
+    "bill": "What AWS says that all of it cost, beside our estimate.",
     "audit": "What happened, in a log that cannot be bent unseen.",
     "machine": "For a lab's machine only: claim its identity, say how far it is, ask for its orders.",
 }

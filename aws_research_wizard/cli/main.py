@@ -23,6 +23,7 @@ DOORS: dict[str, tuple[str, bool, str]] = {
     "limits": ("account", False, "How many labs your teams have and may have."),
     "tokens": ("tokens", True, "Your access tokens: create, list, revoke."),
     "people": ("people", True, "Who may use this control plane (for its administrators)."),
+    "bill": ("bill", True, "What AWS says it cost: import, show, reconcile."),
     "audit": ("audit", True, "What happened: list, verify, export, and how things stood."),
     "doctor": ("machine", False, "What is missing on this machine, and how to get it."),
     "version": ("machine", False, "The version of this program."),

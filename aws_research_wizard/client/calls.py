@@ -215,6 +215,32 @@ class Calls:
         """Have it looked at now; without `dry_run` what can safely be put right is. Its report comes a little later."""
         return self._send("POST", "/account/reconcile", {"dry_run": dry_run, "grace_minutes": grace_minutes}, key=key)
 
+    # the bill (for administrators)
+
+    def offer_bill_uploads(self, request: shapes.BillUploadRequest) -> shapes.BillUploadList:
+        """Where files of an export are to be put; those that are there already have no address."""
+        return self._send("POST", "/bills/uploads", request)
+
+    def import_bill(self, request: shapes.BillImportRequest, key: str = "") -> shapes.BillImportView:
+        """Take in files that were put, or an export in S3."""
+        return self._send("POST", "/bills/imports", request, key=key)
+
+    def bill_import(self, import_id: str) -> shapes.BillImportView:
+        """How an import goes."""
+        return self._get(f"/bills/imports/{_part(import_id)}")
+
+    def bills(self) -> shapes.BillList:
+        """The months whose bill is known, and what stood in the way of the last nightly run."""
+        return self._get("/bills")
+
+    def bill(self, month: str) -> shapes.BillView:
+        """A month's bill, with the lines that could not be counted."""
+        return self._get(f"/bills/{_part(month)}")
+
+    def reconcile_bill(self, month: str, *, by: str = "lab", cost: str = "unblended") -> shapes.ReconcileView:
+        """Estimate and bill side by side."""
+        return self._get(f"/bills/{_part(month)}/reconciliation", {"by": by, "cost": cost})
+
     # the audit log (for administrators; a lead: a lab of their team)
 
     def audit(
