@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
+from re import compile
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -171,10 +173,243 @@ class BackupRequest(BaseModel):
     """
 
 
-class Cost(BaseModel):
-    amount: Annotated[str, Field(title="Amount")]
+class BillFaultView(BaseModel):
+    file: Annotated[str, Field(title="File")]
+    line: Annotated[int | None, Field(title="Line")]
+    """
+    Counted from 1, the header included; null: the file's format has no lines
+    """
+    place: Annotated[str, Field(title="Place")]
+    """
+    What else names the line, where something does
+    """
+    reason: Annotated[str, Field(title="Reason")]
+
+
+class BillFileWish(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    name: Annotated[str, Field(max_length=200, title="Name")]
+    """
+    The file's own name: it ends with .csv, .csv.gz or .parquet
+    """
+    size: Annotated[int, Field(ge=1, title="Size")]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", title="Sha256")]
+    """
+    Of the file's content, in hexadecimal
+    """
+
+
+class BillImportView(BaseModel):
+    id: Annotated[str, Field(title="Id")]
+    state: Annotated[str, Field(title="State")]
+    """
+    RUNNING, FINISHED or FAILED
+    """
+    cause: Annotated[str, Field(title="Cause")]
+    hint: Annotated[str, Field(title="Hint")]
+    months: Annotated[list[str], Field(title="Months")]
+    files_read: Annotated[int, Field(title="Files Read")]
+    files_unchanged: Annotated[int, Field(title="Files Unchanged")]
+    """
+    They were known, and were not read again
+    """
+    lines: Annotated[int, Field(title="Lines")]
+    malformed: Annotated[int, Field(title="Malformed")]
+    """
+    Lines that could not be counted; the month's bill lists them
+    """
+    at: Annotated[AwareDatetime, Field(title="At")]
+    by: Annotated[str, Field(title="By")]
+
+
+class BillNote(BaseModel):
+    message: Annotated[str, Field(title="Message")]
+    hint: Annotated[str, Field(title="Hint")]
+
+
+class BillTotal(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
     currency: Annotated[str, Field(title="Currency")]
-    as_of: Annotated[str, Field(title="As Of")]
+    amount: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Amount")]
+    """
+    As billed (unblended), rounded to the currency's smallest coin
+    """
+
+
+class BillUploadRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    files: Annotated[list[BillFileWish], Field(max_length=200, min_length=1, title="Files")]
+
+
+class BillUploadView(BaseModel):
+    name: Annotated[str, Field(title="Name")]
+    url: Annotated[str | None, Field(title="Url")]
+    """
+    Put the file there within an hour; null: it is there already
+    """
+    headers: Annotated[dict[str, str], Field(title="Headers")]
+    """
+    Headers to send with it, its checksum among them
+    """
+
+
+class BillUploaded(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    name: Annotated[str, Field(max_length=200, title="Name")]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", title="Sha256")]
+
+
+Monthly = TypeAliasType(
+    "Monthly",
+    Annotated[float, Field(examples=["500"], ge=0.0, le=10000000.0, title="Monthly")],
+)
+
+
+Monthly1 = TypeAliasType(
+    "Monthly1",
+    Annotated[
+        str,
+        Field(
+            examples=["500"],
+            pattern=compile("^(?!^[-+.]*$)[+-]?0*(?:\\d{0,8}|(?=[\\d.]{1,15}0*$)\\d{0,8}\\.\\d{0,6}0*$)"),
+            title="Monthly",
+        ),
+    ],
+)
+
+
+Monthly2 = TypeAliasType(
+    "Monthly2",
+    Annotated[
+        str,
+        Field(pattern=compile("^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$"), title="Monthly"),
+    ],
+)
+"""
+Null: no budget, and so no limit
+"""
+
+
+Left = TypeAliasType(
+    "Left",
+    Annotated[str, Field(pattern=compile("^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$"), title="Left")],
+)
+"""
+What may still be started; null: no budget
+"""
+
+
+RefusesAt = TypeAliasType(
+    "RefusesAt",
+    Annotated[
+        str,
+        Field(pattern=compile("^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$"), title="Refuses At"),
+    ],
+)
+"""
+Starts are refused above this much
+"""
+
+
+class By(StrEnum):
+    user = "user"
+    lab = "lab"
+    domain = "domain"
+    team = "team"
+    day = "day"
+
+
+class Charge(StrEnum):
+    usage = "usage"
+    commitment = "commitment"
+    credit = "credit"
+    refund = "refund"
+    discount = "discount"
+    tax = "tax"
+    fee = "fee"
+    other = "other"
+
+
+class CostInput(StrEnum):
+    unblended = "unblended"
+    amortized = "amortized"
+
+
+Lab1 = TypeAliasType("Lab1", Annotated[str, Field(max_length=80, title="Lab")])
+"""
+Only this lab
+"""
+
+
+Team = TypeAliasType("Team", Annotated[str, Field(max_length=40, title="Team")])
+"""
+Only this team's labs
+"""
+
+
+class CostQuery(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    from_: Annotated[date | None, Field(alias="from", title="From")] = None
+    """
+    First day (UTC); left out: the first of this month
+    """
+    to: Annotated[date | None, Field(title="To")] = None
+    """
+    Last day (UTC), included; left out: today
+    """
+    by: By = By.lab
+    """
+    One row for each of these
+    """
+    lab: Annotated[Lab1 | None, Field(title="Lab")] = None
+    """
+    Only this lab
+    """
+    team: Annotated[Team | None, Field(title="Team")] = None
+    """
+    Only this team's labs
+    """
+
+
+class CostRowView(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    key: Annotated[str, Field(title="Key")]
+    """
+    An address, `others`, `idle`, `overhead`; a lab's id, a domain, a team, or a day
+    """
+    amount: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Amount")]
+    """
+    machine + disk + files, which is users + idle + overhead
+    """
+    machine: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Machine")]
+    disk: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Disk")]
+    files: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Files")]
+    users: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Users")]
+    idle: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Idle")]
+    overhead: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Overhead")]
+    seconds: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Seconds")]
+    """
+    The machines' time
+    """
+    unpriced_seconds: Annotated[
+        str,
+        Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Unpriced Seconds"),
+    ]
+    """
+    Time without a known price: in no sum
+    """
 
 
 class Data1(StrEnum):
@@ -194,6 +429,61 @@ class DeleteQuery(BaseModel):
     """
     What becomes of the people's files
     """
+
+
+Estimate = TypeAliasType(
+    "Estimate",
+    Annotated[
+        str,
+        Field(pattern=compile("^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$"), title="Estimate"),
+    ],
+)
+"""
+null: nothing was estimated in this currency
+"""
+
+
+Drift = TypeAliasType(
+    "Drift",
+    Annotated[str, Field(pattern=compile("^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$"), title="Drift")],
+)
+"""
+Bill less estimate
+"""
+
+
+Percent = TypeAliasType(
+    "Percent",
+    Annotated[
+        str,
+        Field(pattern=compile("^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$"), title="Percent"),
+    ],
+)
+
+
+class DriftView(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    lab: Annotated[str | None, Field(title="Lab")]
+    """
+    null: no lab's tag, or the row is a day's
+    """
+    day: Annotated[str | None, Field(title="Day")]
+    estimate: Annotated[Estimate | None, Field(title="Estimate")]
+    """
+    null: nothing was estimated in this currency
+    """
+    bill: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Bill")]
+    drift: Annotated[Drift | None, Field(title="Drift")]
+    """
+    Bill less estimate
+    """
+    percent: Annotated[Percent | None, Field(title="Percent")]
+    users: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Users")]
+    idle: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Idle")]
+    overhead: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Overhead")]
+    unattributed: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Unattributed")]
 
 
 class Order(StrEnum):
@@ -266,10 +556,35 @@ class FileView(BaseModel):
     """
 
 
+class ForecastView(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    amount: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Amount")]
+    currency: Annotated[str, Field(title="Currency")]
+    as_of: Annotated[str, Field(title="As Of")]
+    how: Annotated[str, Field(title="How")]
+    """
+    How it was made
+    """
+
+
 class Health(BaseModel):
     status: Annotated[str, Field(title="Status")]
     stage: Annotated[str, Field(title="Stage")]
     access_mode: Annotated[str, Field(title="Access Mode")]
+
+
+class HeldView(BaseModel):
+    lab_id: Annotated[str, Field(title="Lab Id")]
+    vcpus: Annotated[int, Field(title="Vcpus")]
+    gpus: Annotated[int, Field(title="Gpus")]
+    storage_gb: Annotated[int, Field(title="Storage Gb")]
+    frees_at: Annotated[AwareDatetime | None, Field(title="Frees At")]
+    """
+    When it is going to stop, if anybody knows
+    """
+    frees_why: Annotated[str, Field(title="Frees Why")]
 
 
 class IdleThresholds(BaseModel):
@@ -310,6 +625,15 @@ class KernelView(BaseModel):
     display_name: Annotated[str, Field(title="Display Name")]
 
 
+class LabMoney(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    lab_id: Annotated[str, Field(title="Lab Id")]
+    spent: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Spent")]
+    reserved: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Reserved")]
+
+
 InstanceType = TypeAliasType(
     "InstanceType",
     Annotated[
@@ -326,8 +650,8 @@ Left out: what the pack advises for so many users
 """
 
 
-Team = TypeAliasType(
-    "Team",
+Team1 = TypeAliasType(
+    "Team1",
     Annotated[
         str,
         Field(examples=["lovelace"], pattern="^[a-z0-9][a-z0-9-]{0,38}$", title="Team"),
@@ -356,7 +680,7 @@ class LabRequest(BaseModel):
     Quota of homes and the shared directory together
     """
     name: Annotated[str, Field(max_length=80, title="Name")] = ""
-    team: Annotated[Team | None, Field(title="Team")] = None
+    team: Annotated[Team1 | None, Field(title="Team")] = None
     """
     Which of your teams pays; left out: the first
     """
@@ -541,8 +865,27 @@ class PageQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=100, title="Limit")] = 50
 
 
-Team1 = TypeAliasType(
-    "Team1",
+class PartView(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    part: Annotated[str, Field(title="Part")]
+    title: Annotated[str, Field(title="Title")]
+    estimate: Annotated[bool, Field(title="Estimate")]
+    """
+    True: it is in no sum
+    """
+    how: Annotated[str, Field(title="How")]
+    today: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Today")]
+    month: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Month")]
+    unpriced_seconds: Annotated[int, Field(title="Unpriced Seconds")]
+    """
+    How long it stood there this month without a known price
+    """
+
+
+Team2 = TypeAliasType(
+    "Team2",
     Annotated[str, Field(examples=["lovelace"], pattern="^[a-z0-9][a-z0-9-]{0,38}$")],
 )
 
@@ -581,6 +924,106 @@ class Proof(BaseModel):
 class PutView(BaseModel):
     path: Annotated[str, Field(title="Path")]
     to: Annotated[str, Field(title="To")]
+
+
+Labs = TypeAliasType("Labs", Annotated[int, Field(ge=0, le=10000000, title="Labs")])
+
+
+Vcpus = TypeAliasType("Vcpus", Annotated[int, Field(ge=0, le=10000000, title="Vcpus")])
+
+
+Gpus = TypeAliasType("Gpus", Annotated[int, Field(ge=0, le=10000000, title="Gpus")])
+
+
+StorageGb = TypeAliasType("StorageGb", Annotated[int, Field(ge=0, le=10000000, title="Storage Gb")])
+
+
+Families = TypeAliasType("Families", Annotated[list[str], Field(max_length=50, title="Families")])
+"""
+Instance families, as m7i or g5
+"""
+
+
+class ResetEnum(StrEnum):
+    labs = "labs"
+    vcpus = "vcpus"
+    gpus = "gpus"
+    storage_gb = "storage_gb"
+    families = "families"
+
+
+class QuotaRequest(BaseModel):
+    """
+    What is left out stays; what stands in `reset` is the stage's again.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    labs: Annotated[Labs | None, Field(title="Labs")] = None
+    vcpus: Annotated[Vcpus | None, Field(title="Vcpus")] = None
+    gpus: Annotated[Gpus | None, Field(title="Gpus")] = None
+    storage_gb: Annotated[StorageGb | None, Field(title="Storage Gb")] = None
+    families: Annotated[Families | None, Field(title="Families")] = None
+    """
+    Instance families, as m7i or g5
+    """
+    reset: Annotated[list[ResetEnum] | None, Field(max_length=5, title="Reset")] = None
+
+
+class QuotaView(BaseModel):
+    what: Annotated[str, Field(title="What")]
+    """
+    labs, vcpus, gpus or storage_gb
+    """
+    used: Annotated[int, Field(title="Used")]
+    limit: Annotated[int | None, Field(title="Limit")]
+    """
+    Null: no limit
+    """
+    left: Annotated[int | None, Field(title="Left")]
+
+
+class Reach(StrEnum):
+    """
+    What happens at a threshold.
+    """
+
+    warn = "warn"
+    stop = "stop"
+    refuse = "refuse"
+
+
+class ReconcileQuery(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    cost: CostInput = CostInput.unblended
+    """
+    unblended: as billed; amortized: as used
+    """
+    by: Annotated[str, Field(pattern="^(lab|day|lab-day)$", title="By")] = "lab"
+
+
+class ReconciliationView(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    currency: Annotated[str, Field(title="Currency")]
+    rows: Annotated[list[DriftView], Field(title="Rows")]
+    """
+    They sum up to the totals, to the last coin
+    """
+    estimate: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Estimate")]
+    bill: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Bill")]
+    users: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Users")]
+    idle: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Idle")]
+    overhead: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Overhead")]
+    unattributed: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Unattributed")]
+    missing: Annotated[list[str], Field(title="Missing")]
+    """
+    Lab and day that were estimated, and of which the bill says nothing (yet)
+    """
 
 
 class RemovedView(BaseModel):
@@ -697,9 +1140,39 @@ class Scope(StrEnum):
     tokens_write = "tokens:write"
 
 
+class ShareView(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    who: Annotated[str, Field(title="Who")]
+    """
+    An address, or `idle`, `overhead`, or `others` (whose shares are not shown)
+    """
+    seconds: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Seconds")]
+    """
+    The machines' time this month; a second that two share counts half for each
+    """
+    today: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Today")]
+    month: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Month")]
+
+
 class SkippedView(BaseModel):
     path: Annotated[str, Field(title="Path")]
     why: Annotated[str, Field(title="Why")]
+
+
+class SpanQuery(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    from_: Annotated[date | None, Field(alias="from", title="From")] = None
+    """
+    First day (UTC); left out: the first of this month
+    """
+    to: Annotated[date | None, Field(title="To")] = None
+    """
+    Last day (UTC), included; left out: today
+    """
 
 
 class State(StrEnum):
@@ -741,28 +1214,40 @@ class StepView(BaseModel):
     seconds: Annotated[float, Field(title="Seconds")]
 
 
-class StockView(BaseModel):
-    lab_id: Annotated[str, Field(title="Lab Id")]
-    owner: Annotated[str, Field(title="Owner")]
-    phase: Annotated[str, Field(title="Phase")]
-    """
-    The lab's; DELETED: only its backups are left
-    """
-    backups: Annotated[int, Field(title="Backups")]
-    newest: Annotated[str | None, Field(title="Newest")]
-    newest_at: Annotated[AwareDatetime | None, Field(title="Newest At")]
-    stored_bytes: Annotated[int, Field(title="Stored Bytes")]
-    monthly_cost: Cost | None
-    """
-    List price of a month of them, in all regions; null: not known
-    """
-    drilled_at: Annotated[AwareDatetime | None, Field(title="Drilled At")]
-
-
 class StorageView(BaseModel):
     file_system_id: Annotated[str, Field(title="File System Id")]
     used_bytes: Annotated[int | None, Field(title="Used Bytes")]
     quota_gb: Annotated[int, Field(title="Quota Gb")]
+
+
+class Sum(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    amount: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Amount")]
+    currency: Annotated[str, Field(title="Currency")]
+    as_of: Annotated[str, Field(title="As Of")]
+    """
+    Date of the oldest list price in it; blank: nothing was charged
+    """
+
+
+class TeamLimits(BaseModel):
+    team: Annotated[str, Field(title="Team")]
+    quotas: Annotated[list[QuotaView], Field(title="Quotas")]
+    families: Annotated[list[str], Field(title="Families")]
+    """
+    Instance families that may be used; empty: all
+    """
+    own: Annotated[list[str], Field(title="Own")]
+    """
+    What an admin decided for this team; the rest is the stage's
+    """
+    labs: Annotated[list[HeldView], Field(title="Labs")]
+    frees_at: Annotated[AwareDatetime | None, Field(title="Frees At")]
+    """
+    The next moment at which something is given back, if it is known
+    """
 
 
 class TeamSize(StrEnum):
@@ -774,7 +1259,10 @@ class TeamSize(StrEnum):
 class TeamUsage(BaseModel):
     team: Annotated[str, Field(title="Team")]
     labs: Annotated[int, Field(title="Labs")]
-    limit: Annotated[int, Field(title="Limit")]
+    limit: Annotated[int | None, Field(title="Limit")]
+    """
+    Null: no limit
+    """
 
 
 class TerminalReport(BaseModel):
@@ -788,6 +1276,20 @@ class TerminalReport(BaseModel):
     """
     Age of its last output or input
     """
+
+
+class ThresholdRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    percent: Annotated[int, Field(examples=[80], ge=1, le=100, title="Percent")]
+    action: Reach
+
+
+class ThresholdView(BaseModel):
+    percent: Annotated[int, Field(title="Percent")]
+    action: Reach
+    reached: Annotated[bool, Field(title="Reached")]
 
 
 class TokenMade(BaseModel):
@@ -894,6 +1396,17 @@ class WorkReport(BaseModel):
     """
 
 
+class ChalicelibBackupsModelsCost(BaseModel):
+    amount: Annotated[str, Field(title="Amount")]
+    currency: Annotated[str, Field(title="Currency")]
+    as_of: Annotated[str, Field(title="As Of")]
+
+
+class ChalicelibBillsRulesCost(StrEnum):
+    unblended = "unblended"
+    amortized = "amortized"
+
+
 class AnchorList(BaseModel):
     bucket: Annotated[str, Field(title="Bucket")]
     items: Annotated[list[AnchorView], Field(title="Items")]
@@ -950,6 +1463,133 @@ class BackupView(BaseModel):
     """
 
 
+class BillGroupView(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    lab: Annotated[str | None, Field(title="Lab")]
+    """
+    null: no lab's tag is on these lines
+    """
+    product: Annotated[str, Field(title="Product")]
+    charge: Charge
+    currency: Annotated[str, Field(title="Currency")]
+    unblended: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Unblended")]
+    """
+    As billed: what the invoice says
+    """
+    amortized: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Amortized")]
+    """
+    As used: what was paid ahead is laid on the hours that used it
+    """
+    lines: Annotated[int, Field(title="Lines")]
+
+
+class BillImportRequest(BaseModel):
+    """
+    Either files that were uploaded, or an export in S3.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    files: Annotated[list[BillUploaded] | None, Field(max_length=500, title="Files")] = None
+    """
+    The whole of each month they tell of
+    """
+    uri: Annotated[str, Field(max_length=1024, title="Uri")] = ""
+    """
+    s3://bucket/prefix of an export; it is looked at every night
+    """
+    format: Annotated[str, Field(pattern="^(auto|cur2|focus)$", title="Format")] = "auto"
+
+
+class BillMonthView(BaseModel):
+    month: Annotated[str, Field(title="Month")]
+    source: Annotated[str, Field(title="Source")]
+    as_of: Annotated[AwareDatetime, Field(title="As Of")]
+    """
+    When it was taken in
+    """
+    published_at: Annotated[AwareDatetime, Field(title="Published At")]
+    totals: Annotated[list[BillTotal], Field(title="Totals")]
+    files: Annotated[int, Field(title="Files")]
+    lines: Annotated[int, Field(title="Lines")]
+    malformed: Annotated[int, Field(title="Malformed")]
+
+
+class BillUploadList(BaseModel):
+    items: Annotated[list[BillUploadView], Field(title="Items")]
+
+
+class BillView(BaseModel):
+    month: BillMonthView
+    groups: Annotated[list[BillGroupView], Field(title="Groups")]
+    """
+    Lab, product and charge, over the month's days
+    """
+    faults: Annotated[list[BillFaultView], Field(title="Faults")]
+    """
+    Malformed lines, the first 200; none of them is in the sums
+    """
+    notes: Annotated[list[BillNote], Field(title="Notes")]
+    not_counted: Annotated[list[str], Field(title="Not Counted")]
+    """
+    Other sources that tell of this month; the youngest publication counts
+    """
+    tag: Annotated[str, Field(title="Tag")] = "aws-research-wizard:lab"
+    """
+    The tag by which lines are a lab's
+    """
+
+
+class BudgetRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    monthly: Annotated[Monthly | Monthly1, Field(examples=["500"], title="Monthly")]
+    currency: Annotated[str, Field(examples=["USD"], pattern="^[A-Z]{3}$", title="Currency")] = "USD"
+    thresholds: Annotated[list[ThresholdRequest] | None, Field(max_length=10, title="Thresholds")] = None
+    """
+    Empty: 80 warn, 100 refuse
+    """
+
+
+class BudgetView(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    team: Annotated[str, Field(title="Team")]
+    month: Annotated[str, Field(title="Month")]
+    monthly: Annotated[Monthly2 | None, Field(title="Monthly")]
+    """
+    Null: no budget, and so no limit
+    """
+    currency: Annotated[str, Field(title="Currency")]
+    spent: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Spent")]
+    """
+    As far as it is settled, which happens every hour and when a lab stops
+    """
+    reserved: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Reserved")]
+    """
+    Set aside for labs that run
+    """
+    left: Annotated[Left | None, Field(title="Left")]
+    """
+    What may still be started; null: no budget
+    """
+    refuses_at: Annotated[RefusesAt | None, Field(title="Refuses At")]
+    """
+    Starts are refused above this much
+    """
+    thresholds: Annotated[list[ThresholdView], Field(title="Thresholds")]
+    labs: Annotated[list[LabMoney], Field(title="Labs")]
+    renews_at: Annotated[AwareDatetime, Field(title="Renews At")]
+    """
+    When the next month begins
+    """
+
+
 class ClaimRequest(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -957,6 +1597,32 @@ class ClaimRequest(BaseModel):
     lab_id: Annotated[str, Field(max_length=40, title="Lab Id")]
     instance_id: Annotated[str, Field(pattern="^i-[0-9a-f]{8,32}$", title="Instance Id")]
     proof: Proof
+
+
+class CostReportView(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    by: Annotated[str, Field(title="By")]
+    first: Annotated[str, Field(title="First")]
+    last: Annotated[str, Field(title="Last")]
+    up_to: Annotated[AwareDatetime, Field(title="Up To")]
+    """
+    Everything up to here is in it
+    """
+    currency: Annotated[str, Field(title="Currency")]
+    prices_as_of: Annotated[str, Field(title="Prices As Of")]
+    price_sources: Annotated[list[str], Field(title="Price Sources")]
+    rows: Annotated[list[CostRowView], Field(title="Rows")]
+    total: CostRowView
+    transfer_at_most: Annotated[
+        str,
+        Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Transfer At Most"),
+    ]
+    """
+    An estimate, in no sum: at most: what the network carried, as if all of it had left AWS, at the price of the first tier
+    """
+    notes: Annotated[list[str], Field(title="Notes")]
 
 
 class DrillView(BaseModel):
@@ -1026,6 +1692,36 @@ class KeptView(BaseModel):
     monthly_cost: Money
 
 
+class LabCostView(BaseModel):
+    lab_id: Annotated[str, Field(title="Lab Id")]
+    name: Annotated[str, Field(title="Name")]
+    team: Annotated[str, Field(title="Team")]
+    phase: Annotated[str, Field(title="Phase")]
+    at: Annotated[AwareDatetime, Field(title="At")]
+    """
+    Metered up to here
+    """
+    currency: Annotated[str, Field(title="Currency")]
+    prices_as_of: Annotated[str, Field(title="Prices As Of")]
+    price_sources: Annotated[list[str], Field(title="Price Sources")]
+    per_hour: Sum | None
+    """
+    As it stands now; null: a price is not known
+    """
+    today: Sum
+    month: Sum
+    forecast: ForecastView | None
+    """
+    Of this month; null: a price is not known
+    """
+    parts: Annotated[list[PartView], Field(title="Parts")]
+    people: Annotated[list[ShareView], Field(title="People")]
+    notes: Annotated[list[str], Field(title="Notes")]
+    """
+    What must be known to read the figures
+    """
+
+
 class LimitsView(BaseModel):
     teams: Annotated[list[TeamUsage], Field(title="Teams")]
     max_users_per_lab: Annotated[int, Field(title="Max Users Per Lab")]
@@ -1073,6 +1769,18 @@ class Orders(BaseModel):
     """
     What people here are warned of: kind, at, in_s, text; null: nothing
     """
+    price: Annotated[dict[str, str] | None, Field(title="Price")]
+    """
+    List price of the machine: hourly, currency, as_of; null: not known
+    """
+    idle: Annotated[dict[str, int], Field(title="Idle")]
+    """
+    auto_shutdown in minutes (a server nobody uses ends then) of minute_seconds each
+    """
+    cost_tracking: Annotated[bool, Field(title="Cost Tracking")]
+    """
+    Do notebooks tell what their cells cost?
+    """
     work: Annotated[list[dict[str, Any]], Field(title="Work")]
     """
     What to do, oldest first: id, kind and order of each piece
@@ -1089,7 +1797,7 @@ class PersonRequest(BaseModel):
     )
     email: Annotated[str, Field(examples=["ada@university.edu"], max_length=254, title="Email")]
     role: Role = Role.member
-    teams: Annotated[list[Team1], Field(max_length=10, min_length=1, title="Teams")] = ["default"]
+    teams: Annotated[list[Team2], Field(max_length=10, min_length=1, title="Teams")] = ["default"]
     """
     The first one pays by default
     """
@@ -1119,6 +1827,16 @@ class ReadyReport(BaseModel):
 class ReceiptView(BaseModel):
     removed: Annotated[list[RemovedView], Field(title="Removed")]
     kept: Annotated[list[KeptView], Field(title="Kept")]
+
+
+class ReconcileView(BaseModel):
+    month: BillMonthView
+    cost: ChalicelibBillsRulesCost
+    """
+    Which amounts of the bill these are
+    """
+    currencies: Annotated[list[ReconciliationView], Field(title="Currencies")]
+    notes: Annotated[list[BillNote], Field(title="Notes")]
 
 
 class RestoreView(BaseModel):
@@ -1173,9 +1891,22 @@ class ServerReport(BaseModel):
     """
 
 
-class StockList(BaseModel):
-    items: Annotated[list[StockView], Field(title="Items")]
-    cursor: Annotated[str | None, Field(title="Cursor")] = None
+class StockView(BaseModel):
+    lab_id: Annotated[str, Field(title="Lab Id")]
+    owner: Annotated[str, Field(title="Owner")]
+    phase: Annotated[str, Field(title="Phase")]
+    """
+    The lab's; DELETED: only its backups are left
+    """
+    backups: Annotated[int, Field(title="Backups")]
+    newest: Annotated[str | None, Field(title="Newest")]
+    newest_at: Annotated[AwareDatetime | None, Field(title="Newest At")]
+    stored_bytes: Annotated[int, Field(title="Stored Bytes")]
+    monthly_cost: ChalicelibBackupsModelsCost | None
+    """
+    List price of a month of them, in all regions; null: not known
+    """
+    drilled_at: Annotated[AwareDatetime | None, Field(title="Drilled At")]
 
 
 class TokenList(BaseModel):
@@ -1213,6 +1944,14 @@ class AccountView(BaseModel):
 class BackupList(BaseModel):
     items: Annotated[list[BackupView], Field(title="Items")]
     cursor: Annotated[str | None, Field(title="Cursor")] = None
+
+
+class BillList(BaseModel):
+    items: Annotated[list[BillMonthView], Field(title="Items")]
+    troubles: Annotated[list[str], Field(title="Troubles")]
+    """
+    What stood in the way of the last nightly run
+    """
 
 
 class Claimed(BaseModel):
@@ -1312,6 +2051,11 @@ class PersonList(BaseModel):
     """
     Ask with it for the next page; null at the end
     """
+
+
+class StockList(BaseModel):
+    items: Annotated[list[StockView], Field(title="Items")]
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
 
 
 class LabList(BaseModel):

@@ -122,10 +122,132 @@ class BackupRequest(TypedDict):
     """
 
 
-class Cost(TypedDict):
-    amount: str
+class BillFaultView(TypedDict):
+    file: str
+    line: int | None
+    """
+    Counted from 1, the header included; null: the file's format has no lines
+    """
+    place: str
+    """
+    What else names the line, where something does
+    """
+    reason: str
+
+
+class BillFileWish(TypedDict):
+    name: str
+    """
+    The file's own name: it ends with .csv, .csv.gz or .parquet
+    """
+    size: int
+    sha256: str
+    """
+    Of the file's content, in hexadecimal
+    """
+
+
+class BillImportView(TypedDict):
+    id: str
+    state: str
+    """
+    RUNNING, FINISHED or FAILED
+    """
+    cause: str
+    hint: str
+    months: list[str]
+    files_read: int
+    files_unchanged: int
+    """
+    They were known, and were not read again
+    """
+    lines: int
+    malformed: int
+    """
+    Lines that could not be counted; the month's bill lists them
+    """
+    at: str
+    by: str
+
+
+class BillNote(TypedDict):
+    message: str
+    hint: str
+
+
+class BillTotal(TypedDict):
     currency: str
-    as_of: str
+    amount: str
+    """
+    As billed (unblended), rounded to the currency's smallest coin
+    """
+
+
+class BillUploadRequest(TypedDict):
+    files: list[BillFileWish]
+
+
+class BillUploadView(TypedDict):
+    name: str
+    url: str | None
+    """
+    Put the file there within an hour; null: it is there already
+    """
+    headers: dict[str, str]
+    """
+    Headers to send with it, its checksum among them
+    """
+
+
+class BillUploaded(TypedDict):
+    name: str
+    sha256: str
+
+
+By: TypeAlias = Literal["user", "lab", "domain", "team", "day"]
+
+
+Charge: TypeAlias = Literal["usage", "commitment", "credit", "refund", "discount", "tax", "fee", "other"]
+
+
+CostInput: TypeAlias = Literal["unblended", "amortized"]
+
+
+CostQuery = TypedDict(
+    "CostQuery",
+    {
+        "from": NotRequired[str | None],
+        "to": NotRequired[str | None],
+        "by": NotRequired[By],
+        "lab": NotRequired[str | None],
+        "team": NotRequired[str | None],
+    },
+)
+
+
+class CostRowView(TypedDict):
+    key: str
+    """
+    An address, `others`, `idle`, `overhead`; a lab's id, a domain, a team, or a day
+    """
+    amount: str
+    """
+    machine + disk + files, which is users + idle + overhead
+    """
+    machine: str
+    disk: str
+    files: str
+    users: str
+    idle: str
+    overhead: str
+    seconds: str
+    """
+    The machines' time
+    """
+    unpriced_seconds: str
+    """
+    Time without a known price: in no sum
+    """
 
 
 class DeleteQuery(TypedDict):
@@ -133,6 +255,28 @@ class DeleteQuery(TypedDict):
     """
     What becomes of the people's files
     """
+
+
+class DriftView(TypedDict):
+    lab: str | None
+    """
+    null: no lab's tag, or the row is a day's
+    """
+    day: str | None
+    estimate: str | None
+    """
+    null: nothing was estimated in this currency
+    """
+    bill: str
+    drift: str | None
+    """
+    Bill less estimate
+    """
+    percent: str | None
+    users: str
+    idle: str
+    overhead: str
+    unattributed: str
 
 
 class EventQuery(TypedDict):
@@ -179,10 +323,32 @@ class FileView(TypedDict):
     """
 
 
+class ForecastView(TypedDict):
+    amount: str
+    currency: str
+    as_of: str
+    how: str
+    """
+    How it was made
+    """
+
+
 class Health(TypedDict):
     status: str
     stage: str
     access_mode: str
+
+
+class HeldView(TypedDict):
+    lab_id: str
+    vcpus: int
+    gpus: int
+    storage_gb: int
+    frees_at: str | None
+    """
+    When it is going to stop, if anybody knows
+    """
+    frees_why: str
 
 
 class IdleThresholds(TypedDict):
@@ -218,6 +384,12 @@ class KernelResources(TypedDict):
 class KernelView(TypedDict):
     name: str
     display_name: str
+
+
+class LabMoney(TypedDict):
+    lab_id: str
+    spent: str
+    reserved: str
 
 
 class LabRequest(TypedDict):
@@ -402,6 +574,22 @@ class PageQuery(TypedDict):
     limit: NotRequired[int]
 
 
+class PartView(TypedDict):
+    part: str
+    title: str
+    estimate: bool
+    """
+    True: it is in no sum
+    """
+    how: str
+    today: str
+    month: str
+    unpriced_seconds: int
+    """
+    How long it stood there this month without a known price
+    """
+
+
 Team: TypeAlias = str
 
 
@@ -427,6 +615,67 @@ class Proof(TypedDict):
 class PutView(TypedDict):
     path: str
     to: str
+
+
+class QuotaRequest(TypedDict):
+    """
+    What is left out stays; what stands in `reset` is the stage's again.
+    """
+
+    labs: NotRequired[int | None]
+    vcpus: NotRequired[int | None]
+    gpus: NotRequired[int | None]
+    storage_gb: NotRequired[int | None]
+    families: NotRequired[list[str] | None]
+    """
+    Instance families, as m7i or g5
+    """
+    reset: NotRequired[list[Literal["labs", "vcpus", "gpus", "storage_gb", "families"]]]
+
+
+class QuotaView(TypedDict):
+    what: str
+    """
+    labs, vcpus, gpus or storage_gb
+    """
+    used: int
+    limit: int | None
+    """
+    Null: no limit
+    """
+    left: int | None
+
+
+Reach: TypeAlias = Literal["warn", "stop", "refuse"]
+"""
+What happens at a threshold.
+"""
+
+
+class ReconcileQuery(TypedDict):
+    cost: NotRequired[CostInput]
+    """
+    unblended: as billed; amortized: as used
+    """
+    by: NotRequired[str]
+
+
+class ReconciliationView(TypedDict):
+    currency: str
+    rows: list[DriftView]
+    """
+    They sum up to the totals, to the last coin
+    """
+    estimate: str
+    bill: str
+    users: str
+    idle: str
+    overhead: str
+    unattributed: str
+    missing: list[str]
+    """
+    Lab and day that were estimated, and of which the bill says nothing (yet)
+    """
 
 
 class RemovedView(TypedDict):
@@ -473,9 +722,31 @@ class ScaleRequest(TypedDict):
 Scope: TypeAlias = Literal["labs:read", "labs:write", "users:write", "packs:read", "tokens:write"]
 
 
+class ShareView(TypedDict):
+    who: str
+    """
+    An address, or `idle`, `overhead`, or `others` (whose shares are not shown)
+    """
+    seconds: str
+    """
+    The machines' time this month; a second that two share counts half for each
+    """
+    today: str
+    month: str
+
+
 class SkippedView(TypedDict):
     path: str
     why: str
+
+
+SpanQuery = TypedDict(
+    "SpanQuery",
+    {
+        "from": NotRequired[str | None],
+        "to": NotRequired[str | None],
+    },
+)
 
 
 State: TypeAlias = Literal["RUNNING", "FINISHED", "FAILED", "PASSED"]
@@ -498,28 +769,37 @@ class StepView(TypedDict):
     seconds: float
 
 
-class StockView(TypedDict):
-    lab_id: str
-    owner: str
-    phase: str
-    """
-    The lab's; DELETED: only its backups are left
-    """
-    backups: int
-    newest: str | None
-    newest_at: str | None
-    stored_bytes: int
-    monthly_cost: Cost | None
-    """
-    List price of a month of them, in all regions; null: not known
-    """
-    drilled_at: str | None
-
-
 class StorageView(TypedDict):
     file_system_id: str
     used_bytes: int | None
     quota_gb: int
+
+
+class Sum(TypedDict):
+    amount: str
+    currency: str
+    as_of: str
+    """
+    Date of the oldest list price in it; blank: nothing was charged
+    """
+
+
+class TeamLimits(TypedDict):
+    team: str
+    quotas: list[QuotaView]
+    families: list[str]
+    """
+    Instance families that may be used; empty: all
+    """
+    own: list[str]
+    """
+    What an admin decided for this team; the rest is the stage's
+    """
+    labs: list[HeldView]
+    frees_at: str | None
+    """
+    The next moment at which something is given back, if it is known
+    """
 
 
 TeamSize: TypeAlias = Literal["small", "medium", "large"]
@@ -528,7 +808,10 @@ TeamSize: TypeAlias = Literal["small", "medium", "large"]
 class TeamUsage(TypedDict):
     team: str
     labs: int
-    limit: int
+    limit: int | None
+    """
+    Null: no limit
+    """
 
 
 class TerminalReport(TypedDict):
@@ -542,6 +825,17 @@ class TerminalReport(TypedDict):
     """
     Age of its last output or input
     """
+
+
+class ThresholdRequest(TypedDict):
+    percent: int
+    action: Reach
+
+
+class ThresholdView(TypedDict):
+    percent: int
+    action: Reach
+    reached: bool
 
 
 class TokenMade(TypedDict):
@@ -626,6 +920,15 @@ class WorkReport(TypedDict):
     """
 
 
+class ChalicelibBackupsModelsCost(TypedDict):
+    amount: str
+    currency: str
+    as_of: str
+
+
+ChalicelibBillsRulesCost: TypeAlias = Literal["unblended", "amortized"]
+
+
 class AnchorList(TypedDict):
     bucket: str
     items: list[AnchorView]
@@ -682,10 +985,145 @@ class BackupView(TypedDict):
     """
 
 
+class BillGroupView(TypedDict):
+    lab: str | None
+    """
+    null: no lab's tag is on these lines
+    """
+    product: str
+    charge: Charge
+    currency: str
+    unblended: str
+    """
+    As billed: what the invoice says
+    """
+    amortized: str
+    """
+    As used: what was paid ahead is laid on the hours that used it
+    """
+    lines: int
+
+
+class BillImportRequest(TypedDict):
+    """
+    Either files that were uploaded, or an export in S3.
+    """
+
+    files: NotRequired[list[BillUploaded]]
+    """
+    The whole of each month they tell of
+    """
+    uri: NotRequired[str]
+    """
+    s3://bucket/prefix of an export; it is looked at every night
+    """
+    format: NotRequired[str]
+
+
+class BillMonthView(TypedDict):
+    month: str
+    source: str
+    as_of: str
+    """
+    When it was taken in
+    """
+    published_at: str
+    totals: list[BillTotal]
+    files: int
+    lines: int
+    malformed: int
+
+
+class BillUploadList(TypedDict):
+    items: list[BillUploadView]
+
+
+class BillView(TypedDict):
+    month: BillMonthView
+    groups: list[BillGroupView]
+    """
+    Lab, product and charge, over the month's days
+    """
+    faults: list[BillFaultView]
+    """
+    Malformed lines, the first 200; none of them is in the sums
+    """
+    notes: list[BillNote]
+    not_counted: list[str]
+    """
+    Other sources that tell of this month; the youngest publication counts
+    """
+    tag: NotRequired[str]
+    """
+    The tag by which lines are a lab's
+    """
+
+
+class BudgetRequest(TypedDict):
+    monthly: float | str
+    currency: NotRequired[str]
+    thresholds: NotRequired[list[ThresholdRequest]]
+    """
+    Empty: 80 warn, 100 refuse
+    """
+
+
+class BudgetView(TypedDict):
+    team: str
+    month: str
+    monthly: str | None
+    """
+    Null: no budget, and so no limit
+    """
+    currency: str
+    spent: str
+    """
+    As far as it is settled, which happens every hour and when a lab stops
+    """
+    reserved: str
+    """
+    Set aside for labs that run
+    """
+    left: str | None
+    """
+    What may still be started; null: no budget
+    """
+    refuses_at: str | None
+    """
+    Starts are refused above this much
+    """
+    thresholds: list[ThresholdView]
+    labs: list[LabMoney]
+    renews_at: str
+    """
+    When the next month begins
+    """
+
+
 class ClaimRequest(TypedDict):
     lab_id: str
     instance_id: str
     proof: Proof
+
+
+class CostReportView(TypedDict):
+    by: str
+    first: str
+    last: str
+    up_to: str
+    """
+    Everything up to here is in it
+    """
+    currency: str
+    prices_as_of: str
+    price_sources: list[str]
+    rows: list[CostRowView]
+    total: CostRowView
+    transfer_at_most: str
+    """
+    An estimate, in no sum: at most: what the network carried, as if all of it had left AWS, at the price of the first tier
+    """
+    notes: list[str]
 
 
 class DrillView(TypedDict):
@@ -755,6 +1193,36 @@ class KeptView(TypedDict):
     monthly_cost: Money
 
 
+class LabCostView(TypedDict):
+    lab_id: str
+    name: str
+    team: str
+    phase: str
+    at: str
+    """
+    Metered up to here
+    """
+    currency: str
+    prices_as_of: str
+    price_sources: list[str]
+    per_hour: Sum | None
+    """
+    As it stands now; null: a price is not known
+    """
+    today: Sum
+    month: Sum
+    forecast: ForecastView | None
+    """
+    Of this month; null: a price is not known
+    """
+    parts: list[PartView]
+    people: list[ShareView]
+    notes: list[str]
+    """
+    What must be known to read the figures
+    """
+
+
 class LimitsView(TypedDict):
     teams: list[TeamUsage]
     max_users_per_lab: int
@@ -802,6 +1270,18 @@ class Orders(TypedDict):
     """
     What people here are warned of: kind, at, in_s, text; null: nothing
     """
+    price: dict[str, str] | None
+    """
+    List price of the machine: hourly, currency, as_of; null: not known
+    """
+    idle: dict[str, int]
+    """
+    auto_shutdown in minutes (a server nobody uses ends then) of minute_seconds each
+    """
+    cost_tracking: bool
+    """
+    Do notebooks tell what their cells cost?
+    """
     work: list[dict[str, Any]]
     """
     What to do, oldest first: id, kind and order of each piece
@@ -839,6 +1319,16 @@ class ReadyReport(TypedDict):
 class ReceiptView(TypedDict):
     removed: list[RemovedView]
     kept: list[KeptView]
+
+
+class ReconcileView(TypedDict):
+    month: BillMonthView
+    cost: ChalicelibBillsRulesCost
+    """
+    Which amounts of the bill these are
+    """
+    currencies: list[ReconciliationView]
+    notes: list[BillNote]
 
 
 class RestoreView(TypedDict):
@@ -893,9 +1383,22 @@ class ServerReport(TypedDict):
     """
 
 
-class StockList(TypedDict):
-    items: list[StockView]
-    cursor: NotRequired[str | None]
+class StockView(TypedDict):
+    lab_id: str
+    owner: str
+    phase: str
+    """
+    The lab's; DELETED: only its backups are left
+    """
+    backups: int
+    newest: str | None
+    newest_at: str | None
+    stored_bytes: int
+    monthly_cost: ChalicelibBackupsModelsCost | None
+    """
+    List price of a month of them, in all regions; null: not known
+    """
+    drilled_at: str | None
 
 
 class TokenList(TypedDict):
@@ -933,6 +1436,14 @@ class AccountView(TypedDict):
 class BackupList(TypedDict):
     items: list[BackupView]
     cursor: NotRequired[str | None]
+
+
+class BillList(TypedDict):
+    items: list[BillMonthView]
+    troubles: list[str]
+    """
+    What stood in the way of the last nightly run
+    """
 
 
 class Claimed(TypedDict):
@@ -1032,6 +1543,11 @@ class PersonList(TypedDict):
     """
     Ask with it for the next page; null at the end
     """
+
+
+class StockList(TypedDict):
+    items: list[StockView]
+    cursor: NotRequired[str | None]
 
 
 class LabList(TypedDict):
