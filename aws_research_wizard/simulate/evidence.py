@@ -1,0 +1,124 @@
+"""What would the lab's machine say of itself at a moment? The evidence that the production rules are given, from the truth.
+
+The machine beats every half minute, and tells news (who has a server, what is busy) within seconds; the control plane writes down
+news, and otherwise one beat in five minutes, so what the sweep reads may be that old. While a warning stands every beat counts.
+"""
+
+from aws_research_wizard.simulate.production import idle
+from aws_research_wizard.simulate.usage import CELL, MACHINE_WORK, PRESENT, TAB, TERMINAL, UPLOAD, Span, moment
+
+NEWS_S = 5
+LEASE_S = 300
+
+
+class Person:
+    """Somebody's server: what runs in it now, and since when nothing does."""
+
+    def __init__(self, since: int) -> None:
+        self.since = since
+        self.active: dict[int, Span] = {}
+        self.asked = since
+        self.quiet: dict[str, int] = {}  # kind of work → when the last of it ended
+
+    def of(self, kind: str) -> list[Span]:
+        """What of a kind is under way."""
+        return [span for span in self.active.values() if span.kind == kind]
+
+    def asked_at(self, now: int) -> int:
+        """The last real request."""
+        if self.of(UPLOAD):
+            return now
+        return max([self.asked, *(_touch(span, now) for span in self.of(PRESENT))])
+
+    def done(self, number: int, now: int) -> Span | None:
+        """Something ends; None: it was not under way (any more)."""
+        span = self.active.pop(number, None)
+        if span is None:
+            return None
+        if span.kind == PRESENT:
+            self.asked = max(self.asked, _touch(span, now))
+        elif span.kind == UPLOAD:
+            self.asked = max(self.asked, now)
+        else:
+            self.quiet[span.kind] = now
+        return span
+
+    def server(self, name: str, now: int) -> idle.Server:
+        """Its part of a heartbeat."""
+        cells, programs = self.of(CELL), self.of(TERMINAL)
+        kernels = [idle.Kernel("busy", now - span.begins, "python3") for span in cells]
+        if not cells and CELL in self.quiet:
+            kernels = [idle.Kernel("idle", now - self.quiet[CELL], "python3")]
+        terminals = [idle.Terminal(str(n), 1, span.cpu, now - span.begins) for n, span in enumerate(programs, 1)]
+        if not programs and TERMINAL in self.quiet:
+            terminals = [idle.Terminal("1", 0, 0.0, now - self.quiet[TERMINAL])]
+        loads = [span for span in self.active.values() if span.kind in MACHINE_WORK]
+        return idle.Server(
+            name,
+            now - self.since,
+            tuple(kernels),
+            tuple(terminals),
+            now - self.asked_at(now),
+            len(self.of(UPLOAD)),
+            sum(span.cpu for span in loads),
+            min(100.0, sum(span.gpu for span in loads)),
+        )
+
+    def active_at(self, now: int) -> int:
+        """When something was last done here, as the hub of old reckons: requests, output, and every tab that polls."""
+        if any(span.kind == TAB or span.prints for span in self.active.values()):
+            return now
+        return self.asked_at(now)
+
+
+def _touch(span: Span, now: int) -> int:
+    upto = min(now, span.ends)
+    return span.begins + max(0, upto - span.begins) // span.every_s * span.every_s
+
+
+class Machine:
+    """What runs on one machine since it is ready, and the last beat of it that was written down."""
+
+    def __init__(self, ready: int) -> None:
+        self.ready = self.changed = ready
+        self.people: dict[str, Person] = {}
+        self.active_at = ready
+        self.silent = False
+        self.written: idle.Evidence | None = None
+
+    def begin(self, number: int, span: Span, now: int) -> None:
+        """Something begins."""
+        if span.user not in self.people:
+            self.people[span.user] = Person(now)
+            self.changed = now
+        self.people[span.user].active[number] = span
+        if span.kind in MACHINE_WORK:
+            self.changed = now
+
+    def end(self, number: int, user: str, now: int) -> Span | None:
+        """Something ends."""
+        person = self.people.get(user)
+        span = person.done(number, now) if person else None
+        if span and span.kind in MACHINE_WORK:
+            self.changed = now
+        return span
+
+    def under_way(self) -> list[Span]:
+        """All that is."""
+        return [span for person in self.people.values() for span in person.active.values()]
+
+    def look(self, now: int, *, warned: bool) -> None:
+        """What the sweep will read if it comes now."""
+        if self.silent or now < self.ready:
+            return
+        told = now if warned else self.changed + (now - self.changed) // LEASE_S * LEASE_S
+        servers = tuple(person.server(name, told) for name, person in sorted(self.people.items()))
+        self.active_at = max([self.active_at, *(_last(person, told) for person in self.people.values())])
+        card = max((one.gpu or 0.0 for one in servers), default=0.0)
+        self.written = idle.Evidence(moment(told), servers, card or None, 0.0, moment(self.active_at))
+
+
+def _last(person: Person, now: int) -> int:
+    if any(span.kind in MACHINE_WORK for span in person.active.values()):
+        return now
+    return max(person.asked_at(now), *person.quiet.values()) if person.quiet else person.asked_at(now)
