@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, assert_never
 
-from chalicelib.labs import ec2, iam, naming, sessions, store, userdata
+from chalicelib.labs import ec2, iam, naming, sessions, store, userdata, work
 from chalicelib.labs.machines import Expect, Machine, Waiting
 from chalicelib.labs.making import current
 from chalicelib.labs.provisioning import fact, patience, rights_of
@@ -92,6 +92,7 @@ def _standing(lab: Lab) -> ec2.Seen:
 def stop_machine(lab_id: str, generation: int) -> None:
     """Ask the machine to stop, on a person's word or because a start or a change of size failed."""
     lab = current(lab_id, generation, Phase.STOPPING, Phase.SCALING, Phase.STARTING)
+    work.end_all(lab, "the machine stops: it was waited for long enough")
     if _standing(lab).state not in ("stopping", "stopped"):
         ec2.stop(lab.instance_id)
 

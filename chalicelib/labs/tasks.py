@@ -59,6 +59,12 @@ def open_lab(event: Event, _context: Any) -> None:
     provisioning.open_lab(event["lab_id"], event["generation"], clock.now())
 
 
+@bp.lambda_function(name="save_work")
+@task(clients=("stepfunctions",))
+def save_work(event: Event, _context: Any) -> None:
+    work.save(event["lab_id"], event["generation"], event["token"], clock.now())
+
+
 @bp.lambda_function(name="stop_machine")
 @task(clients=("ec2",))
 def stop_machine(event: Event, _context: Any) -> None:

@@ -4,26 +4,34 @@ A workflow's task `assign_work` leaves a piece of work with the lab; the machine
 reports until it is heard. Nothing is lost, in whatever order they speak: an assignment leaves its token first and looks for a
 report then, a report is kept first and answers the token then, so that at least one of the two sees the other.
 
-Keeps true: only a READY lab has open work; a lab that leaves READY fails it (MachineAway); a finished report is never changed.
+Before a machine stops, the last thing it is asked is to save people's work (`save`): never longer than the workflow waits.
+
+Keeps true: only a READY lab has open work, and one that is about to stop its last; whatever else is open when a lab leaves READY
+fails (MachineAway); a finished report is never changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.labs import store
+from chalicelib.labs import beats, store
 from chalicelib.labs.machines import Machine, Work, WorkState
+from chalicelib.labs.provisioning import fact
 from chalicelib.labs.rules import Lab, Phase
-from chalicelib.runtime import workflows
+from chalicelib.runtime import settings, workflows
 from chalicelib.runtime.errors import AppError, Conflict, NotFound, Superseded
 from chalicelib.runtime.log import logger
-from chalicelib.runtime.store import commit
+from chalicelib.runtime.store import Write, commit
 
 AWAY = "MachineAway"
 FAILED = "WorkFailed"
+SAVE = "save"
+SAVING = (Phase.STOPPING, Phase.SCALING)
+"""Phases in which a machine that is about to stop still saves people's work."""
+SAVE_SECONDS = 90
 
 
 # ---- the workflow's side -------------------------------------------------------------------------------------------------
@@ -42,11 +50,25 @@ def assign(lab_id: str, work: Work) -> None:
         workflows.fail(work.token, "Retryable", str(error))
 
 
+def save(lab_id: str, generation: int, token: str, now: datetime) -> None:
+    """Have the machine save people's work before it stops; one that has not been heard of lately is not waited for."""
+    work, machine = Work(f"{SAVE}-{generation}", SAVE, {"seconds": SAVE_SECONDS}, token, now), store.machine(lab_id)
+    heard = machine.heartbeat.at if machine and machine.heartbeat else None
+    if heard is None or now - heard > 2 * beats.lease(settings.current()):
+        workflows.fail(token, AWAY, "the machine has not been heard of lately: nothing was saved before it stops")
+    else:
+        assign(lab_id, work)
+
+
+def _able(lab: Lab, kind: str) -> bool:
+    return lab.phase is Phase.READY or (kind == SAVE and lab.phase in SAVING)
+
+
 def _leave(lab: Lab, work: Work) -> None:
     known = store.work(lab.id, work.id)
     if known and not known.open:
         return _answer(replace(known, token=work.token))
-    if lab.phase is not Phase.READY:
+    if not _able(lab, work.kind):
         raise away(lab)
     if known and known.generation != lab.generation:
         raise Superseded(f"lab {lab.id} was started anew since this was ordered")
@@ -64,10 +86,11 @@ def away(lab: Lab) -> Superseded:
 def end_all(lab: Lab, why: str) -> None:
     """The lab left READY: nothing open will be done any more, and whoever waits for it is told.
 
-    Also of what is done: its machine may go before it can repeat a report whose answer was lost.
+    Also of what is done: its machine may go before it can repeat a report whose answer was lost. What a later generation was
+    asked (to save before it stops) is not this one's.
     """
     for work in store.works(lab.id):
-        if work.open:
+        if work.open and work.generation <= lab.generation:
             _end(lab.id, work, WorkState.FAILED, cause=why, error=AWAY)
         elif work.generation == lab.generation:
             _answer(work)
@@ -76,7 +99,7 @@ def end_all(lab: Lab, why: str) -> None:
 def end_stale(lab_id: str, work_id: str) -> None:
     """Close one piece that its lab's machine will never do, unless it may do it after all."""
     lab, known = store.load(lab_id, consistent=True), store.work(lab_id, work_id)
-    if known and known.open and (lab.phase is not Phase.READY or known.generation != lab.generation):
+    if known and known.open and (not _able(lab, known.kind) or known.generation != lab.generation):
         _end(lab_id, known, WorkState.FAILED, cause=away(lab).message, error=AWAY)
 
 
@@ -85,9 +108,9 @@ def end_stale(lab_id: str, work_id: str) -> None:
 
 def open_work(lab: Lab) -> list[dict[str, Any]]:
     """What the machine has to do, oldest first."""
-    if lab.phase is not Phase.READY:
+    if lab.phase is not Phase.READY and lab.phase not in SAVING:
         return []
-    todo = [work for work in store.works(lab.id) if work.open and work.generation == lab.generation]
+    todo = [work for work in store.works(lab.id) if work.open and work.generation == lab.generation and _able(lab, work.kind)]
     return [{"id": one.id, "kind": one.kind, "order": dict(one.order)} for one in sorted(todo, key=lambda one: one.asked_at)]
 
 
@@ -99,14 +122,21 @@ def reported(machine: Machine, work_id: str, state: str, report: Mapping[str, An
     if not work.open:
         return _answer(work)
     lab = store.load(machine.lab_id, consistent=True)
-    if lab.phase is not Phase.READY or lab.generation != work.generation:
+    if not _able(lab, work.kind) or lab.generation != work.generation:
         _end(lab.id, work, WorkState.FAILED, cause=away(lab).message, error=AWAY)
         raise _unwanted(work_id)
     if state == "running":
         return _goes_on(work, report, now)
     said = WorkState(state)
-    _end(lab.id, work, said, report, cause or "the machine gave no reason", FAILED if said is WorkState.FAILED else "")
+    told = [_saved(lab, machine, report, now)] if work.kind == SAVE and said is WorkState.DONE else []
+    _end(lab.id, work, said, report, cause or "the machine gave no reason", FAILED if said is WorkState.FAILED else "", told)
     return None
+
+
+def _saved(lab: Lab, machine: Machine, report: Mapping[str, Any], now: datetime) -> Write:
+    """The fact, from the little of the report that everybody may read."""
+    counts = {name: report[name] for name in ("saved", "kernels", "terminals") if isinstance(report.get(name), int)}
+    return fact("WorkSaved", lab, now, by=f"machine:{machine.instance_id}", **counts)
 
 
 def _goes_on(work: Work, report: Mapping[str, Any], now: datetime) -> None:
@@ -116,12 +146,18 @@ def _goes_on(work: Work, report: Mapping[str, Any], now: datetime) -> None:
 
 
 def _end(
-    lab_id: str, work: Work, state: WorkState, report: Mapping[str, Any] | None = None, cause: str = "", error: str = ""
+    lab_id: str,
+    work: Work,
+    state: WorkState,
+    report: Mapping[str, Any] | None = None,
+    cause: str = "",
+    error: str = "",
+    told: Sequence[Write] = (),
 ) -> None:
     """Close a piece of work once, whoever comes first; then answer by the token that is left with it now."""
     closed = replace(work, state=state, report=report or {}, cause=cause if error else "", error=error)
     try:
-        commit(store.note_work(closed, NotFound("it is closed")))
+        commit(store.note_work(closed, NotFound("it is closed")), *told)
     except NotFound:
         logger().info("work was closed by another", work_id=work.id)
     known = store.work(lab_id, work.id)

@@ -43,6 +43,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "open_lab": ("provision", "start", "scale"),
     "undo_lab": ("undone",),
     "fail_lab": ("undone",),
+    "save_work": ("stop", "scale"),
     "stop_machine": ("stop", "scale"),
     "park_lab": ("stop",),
     "start_machine": ("start", "scale"),

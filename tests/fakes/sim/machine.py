@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PATIENCE = 3  # refusals in a row before it rests until the clock goes on
 Worker = Callable[[Cloud, str, Json], tuple[str, Json, str]]
 WORKERS: dict[str, Worker] = {}
+ABLE = ("READY", "STOPPING", "SCALING")  # in the last two it saves what people have open, and nothing else
 TAG = "aws-research-wizard:lab"
 
 
@@ -83,7 +84,7 @@ class Machines:
         """Is there work for it that it has not heard of? Then its next beat, half a minute away, counts as now."""
         rows = self.cloud.shelf("table.labs")
         lab = rows.get((f"LAB#{one['lab']}", "LAB"))
-        mine = lab is not None and lab["phase"]["S"] == "READY" and lab.get("instance_id", {}).get("S") == one["id"]
+        mine = lab is not None and lab["phase"]["S"] in ABLE and lab.get("instance_id", {}).get("S") == one["id"]
         return mine and any(
             key[0] == f"LAB#{one['lab']}" and key[1].startswith("WORK#") and item["state"]["S"] in ("ordered", "running")
             and key[1].removeprefix("WORK#") not in one["work"] and item["generation"] == lab["generation"]

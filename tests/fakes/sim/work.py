@@ -67,3 +67,9 @@ def restore(cloud: Cloud, _lab_id: str, order: Json) -> Done:
 @worker("upgrade")
 def upgrade(_cloud: Cloud, _lab_id: str, order: Json) -> Done:
     return "done", {"release": order["release"], "seconds": 12.5, "smoke": "passed"}, ""
+
+
+@worker("save")
+def save(_cloud: Cloud, _lab_id: str, _order: Json) -> Done:
+    """Nobody has anything open here."""
+    return "done", {"saved": 1, "kernels": 1, "terminals": 0, "notebooks": ["a.ipynb"]}, ""
