@@ -89,6 +89,12 @@ def size_of(instance_type: str) -> Size | None:
     return Size(known[0], known[1]) if known else None
 
 
+def memory_mib(instance_type: str) -> int | None:
+    """The memory of an instance type; None when we do not know."""
+    known = _instances().get(instance_type)
+    return known[2] if known else None
+
+
 def family_allowed(instance_type: str, families: tuple[str, ...]) -> None:
     """Forbidden when the operator allows only other families than this type's."""
     if not in_families(instance_type, families):
