@@ -33,20 +33,20 @@ class CostQuery(SpanQuery):
     team: str | None = Field(default=None, max_length=40, description="Only this team's labs")
 
 
-class Sum(Told):
+class CostSum(Told):
     amount: Decimal
     currency: str
     as_of: str = Field(description="Date of the oldest list price in it; blank: nothing was charged")
 
 
-class ForecastView(Told):
+class CostForecastView(Told):
     amount: Decimal
     currency: str
     as_of: str
     how: str = Field(description="How it was made")
 
 
-class PartView(Told):
+class CostPartView(Told):
     part: str
     title: str
     estimate: bool = Field(description="True: it is in no sum")
@@ -56,7 +56,7 @@ class PartView(Told):
     unpriced_seconds: int = Field(description="How long it stood there this month without a known price")
 
 
-class ShareView(Told):
+class CostShareView(Told):
     who: str = Field(description="An address, or `idle`, `overhead`, or `others` (whose shares are not shown)")
     seconds: Decimal = Field(description="The machines' time this month; a second that two share counts half for each")
     today: Decimal
@@ -72,20 +72,20 @@ class LabCostView(Told):
     currency: str
     prices_as_of: str
     price_sources: list[str]
-    per_hour: Sum | None = Field(description="As it stands now; null: a price is not known")
-    today: Sum
-    month: Sum
-    forecast: ForecastView | None = Field(description="Of this month; null: a price is not known")
-    parts: list[PartView]
-    people: list[ShareView]
+    per_hour: CostSum | None = Field(description="As it stands now; null: a price is not known")
+    today: CostSum
+    month: CostSum
+    forecast: CostForecastView | None = Field(description="Of this month; null: a price is not known")
+    parts: list[CostPartView]
+    people: list[CostShareView]
     notes: list[str] = Field(description="What must be known to read the figures")
 
     @classmethod
     def of(cls, cost: LabCost) -> LabCostView:
         currency, as_of, sources = _prices(cost.days)
 
-        def total(amount: Decimal) -> Sum:
-            return Sum(amount=amount, currency=currency, as_of=as_of)
+        def total(amount: Decimal) -> CostSum:
+            return CostSum(amount=amount, currency=currency, as_of=as_of)
 
         ahead = cost.forecast
         return cls(
@@ -100,7 +100,7 @@ class LabCostView(Told):
             per_hour=None if cost.per_hour is None else total(cost.per_hour),
             today=total(_spent(cost.today)),
             month=total(_spent(cost.month)),
-            forecast=ForecastView(amount=ahead.amount, currency=currency, as_of=as_of, how=ahead.how) if ahead else None,
+            forecast=CostForecastView(amount=ahead.amount, currency=currency, as_of=as_of, how=ahead.how) if ahead else None,
             parts=_parts(cost),
             people=_people(cost),
             notes=list(cost.notes),
@@ -120,14 +120,14 @@ def _prices(days: Sequence[Day]) -> tuple[str, str, list[str]]:
     )
 
 
-def _parts(cost: LabCost) -> list[PartView]:
+def _parts(cost: LabCost) -> list[CostPartView]:
     found = []
     for part in Part:
         month = figures.cell_of(cost.month, part)
         guess = part is Part.TRANSFER
         if month.micros:
             found.append(
-                PartView(
+                CostPartView(
                     part=part,
                     title=TITLES[part],
                     estimate=guess,
@@ -140,7 +140,7 @@ def _parts(cost: LabCost) -> list[PartView]:
     return found
 
 
-def _people(cost: LabCost) -> list[ShareView]:
+def _people(cost: LabCost) -> list[CostShareView]:
     """Everybody's share for whoever may see it, else one's own and the others' as one; idle and overhead stand apart."""
     shown = {who: who if cost.sees_all or who == cost.me else OTHERS for _, who in {**cost.month, **cost.today} if "@" in who}
     rows: dict[str, list[Decimal]] = {}
@@ -149,7 +149,7 @@ def _people(cost: LabCost) -> list[ShareView]:
         _, today = answers.share(cost.today, who)
         old = rows.get(name, [Decimal(0)] * 3)
         rows[name] = [old[0] + Decimal(micros) / SECOND, old[1] + today, old[2] + month]
-    views = [ShareView(who=name, seconds=row[0], today=row[1], month=row[2]) for name, row in rows.items()]
+    views = [CostShareView(who=name, seconds=row[0], today=row[1], month=row[2]) for name, row in rows.items()]
     return sorted(views, key=lambda one: ({OTHERS: 1, IDLE: 2, OVERHEAD: 3}.get(one.who, 0), -one.month, one.who))
 
 
