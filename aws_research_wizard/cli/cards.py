@@ -38,7 +38,7 @@ def listing(labs: "list[LabView]") -> str:
     return screen.table([HEADS[i] for i in kept], [[row[i] for i in kept] for row in cells], spare=spare)
 
 
-def page(lab: "LabView") -> str:
+def page(lab: "LabView", cost: str = "") -> str:
     """Everything worth knowing about one lab."""
     machine, storage = lab["machine"], used(lab)
     price = screen.money(lab["price_per_hour"], "hour while running") if lab["phase"] != "DELETED" else ""
@@ -52,6 +52,7 @@ def page(lab: "LabView") -> str:
             ("Domain", lab["domain"]),
             ("Kernels", ", ".join(kernel["display_name"] for kernel in lab["kernels"])),
             ("Machine", " · ".join(part for part in (lab["instance_type"], lab["instance_id"], price) if part)),
+            ("Cost", cost),
             ("Heard", screen.ago(machine["last_heartbeat"] if machine else None)),
             ("Storage", screen.gigabytes(lab["shared_storage_gb"]) + (f", {storage} used" if storage else "")),
             ("People", f"up to {lab['users']}, owner {lab['owner']}, team {lab['team']}"),
@@ -85,7 +86,7 @@ def ready(lab: "LabView", took: str = "") -> str:
     return "\n".join([_ticked(head, f"({price} while running)" if price else "", tick=False), _ticked(kernels, examples)])
 
 
-def card(lab: "LabView", took: str, url: str, usage: str) -> str:
+def card(lab: "LabView", took: str, url: str, usage: str, cost: str = "") -> str:
     """The end of quick-start: ready, the link, the people line. The link stands whole, to be clicked or copied."""
     again = f"{PROGRAM} jupyter open {lab['id']}"
     lines = (
@@ -93,6 +94,7 @@ def card(lab: "LabView", took: str, url: str, usage: str) -> str:
         if url
         else [("Open", again)]
     )
+    lines += [("Cost", cost)] if cost else []
     lines += [("Labs", usage)] if usage else []
     lines += [("People", f"{PROGRAM} jupyter users add {lab['id']} <email>")]
     return "\n".join([ready(lab, took), *(f"  {name:<6}  {text}" for name, text in lines)])

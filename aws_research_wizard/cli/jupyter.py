@@ -1,7 +1,7 @@
 """The commands about labs, in the order of a lab's life."""
 
-from aws_research_wizard.cli import backups, changing, looking, making, members, upgrading
-from aws_research_wizard.cli.session import command, group
+from aws_research_wizard.cli import backups, changing, costs, looking, making, members, upgrading
+from aws_research_wizard.cli.session import Format, command, group
 
 app = group("Labs: make, open, stop, start, scale, delete, share them.")
 
@@ -26,6 +26,14 @@ command(
 )(changing.scale)
 command(app, "upgrade", "jupyter upgrade genomics-k3x9 --backup")(upgrading.upgrade)
 command(app, "delete", "jupyter delete genomics-k3x9 --keep-data")(changing.delete)
+command(
+    app,
+    "cost-report",
+    "jupyter cost-report",
+    "jupyter cost-report genomics-k3x9 --by user --chart",
+    "jupyter cost-report --by day --from 2026-11-01 --to 2026-11-30 --output csv",
+    also=(Format.CSV,),
+)(costs.cost_report)
 command(app, "backup", "jupyter backup genomics-k3x9", "jupyter backup genomics-k3x9 --then stop")(backups.backup)
 command(
     app,

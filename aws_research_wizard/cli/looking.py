@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aws_research_wizard.cli import cards, doorway, labs, screen
+from aws_research_wizard.cli import cards, costs, doorway, labs, screen
 from aws_research_wizard.cli.session import PROGRAM, Format, connect, emit
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def status(lab: str, watch: bool, output: Format) -> None:
         found = labs.find(calls, lab)
         if watch:
             found, _ = labs.watch(calls, found, output)
-    emit(output, found, lambda: cards.page(found) + (f"\n{cards.receipt(found)}" if found["receipt"] else ""))
+        cost = "" if output is Format.JSON else costs.line(calls, found["id"])
+    emit(output, found, lambda: cards.page(found, cost) + (f"\n{cards.receipt(found)}" if found["receipt"] else ""))
 
 
 @labs.any_lab

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from aws_research_wizard.cli import board, cards, labs, screen
+from aws_research_wizard.cli import board, cards, costs, labs, screen
 from aws_research_wizard.cli.session import Format, connect, emit, no_wait
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def deploy(no_wait: bool, output: Format, **wish: Any) -> None:
             emit(output, lab, lambda: labs.underway(lab))
             return
         lab, facts = labs.wait(calls, lab, {"READY"}, output)
-        usage = "" if output is Format.JSON else _usage(calls, lab)
-    emit(output, lab, lambda: cards.card(lab, _took(facts), "", usage))
+        usage, cost = ("", "") if output is Format.JSON else (_usage(calls, lab), costs.line(calls, lab["id"]))
+    emit(output, lab, lambda: cards.card(lab, _took(facts), "", usage, cost))
 
 
 @domain
@@ -78,8 +78,8 @@ def quick_start(
         if output is Format.JSON:
             screen.say_json(lab)
             return
-        link, usage = calls.login(lab["id"]), _usage(calls, lab)
-    screen.say(cards.card(lab, _took(facts), "" if link["tunnel"] else link["url"], usage))
+        link, usage, cost = calls.login(lab["id"]), _usage(calls, lab), costs.line(calls, lab["id"])
+    screen.say(cards.card(lab, _took(facts), "" if link["tunnel"] else link["url"], usage, cost))
 
 
 def _said(wish: dict[str, Any]) -> "LabRequest":

@@ -26,6 +26,7 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    CSV = "csv"
 
 
 @dataclass
@@ -48,12 +49,12 @@ class InOrder(click.Group):
         return list(self.commands)
 
 
-def command(group: click.Group, name: str, *examples: str) -> Callable[[Act], click.Command]:
-    """A command of a group: with an example at the end of its help, and --output like every other."""
+def command(group: click.Group, name: str, *examples: str, also: tuple[Format, ...] = ()) -> Callable[[Act], click.Command]:
+    """A command of a group: with an example at the end of its help, and --output like every other (and `also` in these forms)."""
     shown = "\b\nExample:\n" + "\n".join(f"  {PROGRAM} {line}" for line in examples)
 
     def register(act: Act) -> click.Command:
-        parameters = _output(act).__click_params__  # type: ignore[attr-defined]
+        parameters = _output(*also)(act).__click_params__  # type: ignore[attr-defined]
         parameters.insert(0, parameters.pop())  # click lists them in reverse: --output stands last
         return group.command(name, epilog=shown, context_settings=HELP)(act)
 
@@ -66,15 +67,18 @@ def group(help_text: str) -> click.Group:
 
 
 no_wait = click.option("--no-wait", is_flag=True, help="Return at once; the lab goes on by itself.")
-_output = click.option(
-    "--output",
-    "-o",
-    type=click.Choice([word.value for word in Format]),
-    default=Format.TABLE.value,
-    show_default=True,
-    callback=lambda _ctx, _param, word: Format(word),
-    help="How to write the result.",
-)
+
+
+def _output(*also: Format) -> Callable[[Act], Act]:
+    return click.option(
+        "--output",
+        "-o",
+        type=click.Choice([word.value for word in (Format.TABLE, Format.JSON, *also)]),
+        default=Format.TABLE.value,
+        show_default=True,
+        callback=lambda _ctx, _param, word: Format(word),
+        help="How to write the result.",
+    )
 
 
 def connect(**wire: Any) -> "Calls":

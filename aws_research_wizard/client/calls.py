@@ -167,6 +167,22 @@ class Calls:
         """One rehearsal as it is now."""
         return self._get(_lab(lab_id, "drills", drill_id))
 
+    # what labs cost
+
+    def lab_cost(self, lab_id: str) -> shapes.LabCostView:
+        """What a lab costs per hour, today, this month and by the end of it; its parts, and whose they are."""
+        return self._get(_lab(lab_id, "cost"))
+
+    def costs(
+        self, by: str = "lab", first: str | None = None, last: str | None = None, *, lab: str = "", team: str = ""
+    ) -> shapes.CostReportView:
+        """What the labs that I may see cost, by user, lab, domain, team or day; days are UTC, both included."""
+        return self._get("/costs", {"by": by, "from": first, "to": last, "lab": lab or None, "team": team or None})
+
+    def my_costs(self, first: str | None = None, last: str | None = None) -> shapes.CostReportView:
+        """My own share, lab by lab."""
+        return self._get("/costs/me", {"from": first, "to": last})
+
     # people of a lab
 
     def users(self, lab_id: str) -> Iterator[shapes.UserView]:
