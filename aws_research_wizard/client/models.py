@@ -343,6 +343,38 @@ class CostInput(StrEnum):
     amortized = "amortized"
 
 
+class CostForecastView(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    amount: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Amount")]
+    currency: Annotated[str, Field(title="Currency")]
+    as_of: Annotated[str, Field(title="As Of")]
+    how: Annotated[str, Field(title="How")]
+    """
+    How it was made
+    """
+
+
+class CostPartView(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    part: Annotated[str, Field(title="Part")]
+    title: Annotated[str, Field(title="Title")]
+    estimate: Annotated[bool, Field(title="Estimate")]
+    """
+    True: it is in no sum
+    """
+    how: Annotated[str, Field(title="How")]
+    today: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Today")]
+    month: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Month")]
+    unpriced_seconds: Annotated[int, Field(title="Unpriced Seconds")]
+    """
+    How long it stood there this month without a known price
+    """
+
+
 Lab1 = TypeAliasType("Lab1", Annotated[str, Field(max_length=80, title="Lab")])
 """
 Only this lab
@@ -409,6 +441,34 @@ class CostRowView(BaseModel):
     ]
     """
     Time without a known price: in no sum
+    """
+
+
+class CostShareView(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    who: Annotated[str, Field(title="Who")]
+    """
+    An address, or `idle`, `overhead`, or `others` (whose shares are not shown)
+    """
+    seconds: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Seconds")]
+    """
+    The machines' time this month; a second that two share counts half for each
+    """
+    today: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Today")]
+    month: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Month")]
+
+
+class CostSum(BaseModel):
+    model_config = ConfigDict(
+        regex_engine="python-re",
+    )
+    amount: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Amount")]
+    currency: Annotated[str, Field(title="Currency")]
+    as_of: Annotated[str, Field(title="As Of")]
+    """
+    Date of the oldest list price in it; blank: nothing was charged
     """
 
 
@@ -556,19 +616,6 @@ class FileView(BaseModel):
     """
 
 
-class ForecastView(BaseModel):
-    model_config = ConfigDict(
-        regex_engine="python-re",
-    )
-    amount: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Amount")]
-    currency: Annotated[str, Field(title="Currency")]
-    as_of: Annotated[str, Field(title="As Of")]
-    how: Annotated[str, Field(title="How")]
-    """
-    How it was made
-    """
-
-
 class Health(BaseModel):
     status: Annotated[str, Field(title="Status")]
     stage: Annotated[str, Field(title="Stage")]
@@ -623,6 +670,36 @@ class KernelResources(BaseModel):
 class KernelView(BaseModel):
     name: Annotated[str, Field(title="Name")]
     display_name: Annotated[str, Field(title="Display Name")]
+
+
+class LabCostView(BaseModel):
+    lab_id: Annotated[str, Field(title="Lab Id")]
+    name: Annotated[str, Field(title="Name")]
+    team: Annotated[str, Field(title="Team")]
+    phase: Annotated[str, Field(title="Phase")]
+    at: Annotated[AwareDatetime, Field(title="At")]
+    """
+    Metered up to here
+    """
+    currency: Annotated[str, Field(title="Currency")]
+    prices_as_of: Annotated[str, Field(title="Prices As Of")]
+    price_sources: Annotated[list[str], Field(title="Price Sources")]
+    per_hour: CostSum | None
+    """
+    As it stands now; null: a price is not known
+    """
+    today: CostSum
+    month: CostSum
+    forecast: CostForecastView | None
+    """
+    Of this month; null: a price is not known
+    """
+    parts: Annotated[list[CostPartView], Field(title="Parts")]
+    people: Annotated[list[CostShareView], Field(title="People")]
+    notes: Annotated[list[str], Field(title="Notes")]
+    """
+    What must be known to read the figures
+    """
 
 
 class LabMoney(BaseModel):
@@ -863,25 +940,6 @@ class PageQuery(BaseModel):
     From the page before
     """
     limit: Annotated[int, Field(ge=1, le=100, title="Limit")] = 50
-
-
-class PartView(BaseModel):
-    model_config = ConfigDict(
-        regex_engine="python-re",
-    )
-    part: Annotated[str, Field(title="Part")]
-    title: Annotated[str, Field(title="Title")]
-    estimate: Annotated[bool, Field(title="Estimate")]
-    """
-    True: it is in no sum
-    """
-    how: Annotated[str, Field(title="How")]
-    today: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Today")]
-    month: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Month")]
-    unpriced_seconds: Annotated[int, Field(title="Unpriced Seconds")]
-    """
-    How long it stood there this month without a known price
-    """
 
 
 Team2 = TypeAliasType(
@@ -1140,22 +1198,6 @@ class Scope(StrEnum):
     tokens_write = "tokens:write"
 
 
-class ShareView(BaseModel):
-    model_config = ConfigDict(
-        regex_engine="python-re",
-    )
-    who: Annotated[str, Field(title="Who")]
-    """
-    An address, or `idle`, `overhead`, or `others` (whose shares are not shown)
-    """
-    seconds: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Seconds")]
-    """
-    The machines' time this month; a second that two share counts half for each
-    """
-    today: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Today")]
-    month: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Month")]
-
-
 class SkippedView(BaseModel):
     path: Annotated[str, Field(title="Path")]
     why: Annotated[str, Field(title="Why")]
@@ -1218,18 +1260,6 @@ class StorageView(BaseModel):
     file_system_id: Annotated[str, Field(title="File System Id")]
     used_bytes: Annotated[int | None, Field(title="Used Bytes")]
     quota_gb: Annotated[int, Field(title="Quota Gb")]
-
-
-class Sum(BaseModel):
-    model_config = ConfigDict(
-        regex_engine="python-re",
-    )
-    amount: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Amount")]
-    currency: Annotated[str, Field(title="Currency")]
-    as_of: Annotated[str, Field(title="As Of")]
-    """
-    Date of the oldest list price in it; blank: nothing was charged
-    """
 
 
 class TeamLimits(BaseModel):
@@ -1690,36 +1720,6 @@ class KeptView(BaseModel):
     kind: Annotated[str, Field(title="Kind")]
     id: Annotated[str, Field(title="Id")]
     monthly_cost: Money
-
-
-class LabCostView(BaseModel):
-    lab_id: Annotated[str, Field(title="Lab Id")]
-    name: Annotated[str, Field(title="Name")]
-    team: Annotated[str, Field(title="Team")]
-    phase: Annotated[str, Field(title="Phase")]
-    at: Annotated[AwareDatetime, Field(title="At")]
-    """
-    Metered up to here
-    """
-    currency: Annotated[str, Field(title="Currency")]
-    prices_as_of: Annotated[str, Field(title="Prices As Of")]
-    price_sources: Annotated[list[str], Field(title="Price Sources")]
-    per_hour: Sum | None
-    """
-    As it stands now; null: a price is not known
-    """
-    today: Sum
-    month: Sum
-    forecast: ForecastView | None
-    """
-    Of this month; null: a price is not known
-    """
-    parts: Annotated[list[PartView], Field(title="Parts")]
-    people: Annotated[list[ShareView], Field(title="People")]
-    notes: Annotated[list[str], Field(title="Notes")]
-    """
-    What must be known to read the figures
-    """
 
 
 class LimitsView(BaseModel):

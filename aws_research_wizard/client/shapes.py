@@ -213,6 +213,32 @@ Charge: TypeAlias = Literal["usage", "commitment", "credit", "refund", "discount
 CostInput: TypeAlias = Literal["unblended", "amortized"]
 
 
+class CostForecastView(TypedDict):
+    amount: str
+    currency: str
+    as_of: str
+    how: str
+    """
+    How it was made
+    """
+
+
+class CostPartView(TypedDict):
+    part: str
+    title: str
+    estimate: bool
+    """
+    True: it is in no sum
+    """
+    how: str
+    today: str
+    month: str
+    unpriced_seconds: int
+    """
+    How long it stood there this month without a known price
+    """
+
+
 CostQuery = TypedDict(
     "CostQuery",
     {
@@ -247,6 +273,28 @@ class CostRowView(TypedDict):
     unpriced_seconds: str
     """
     Time without a known price: in no sum
+    """
+
+
+class CostShareView(TypedDict):
+    who: str
+    """
+    An address, or `idle`, `overhead`, or `others` (whose shares are not shown)
+    """
+    seconds: str
+    """
+    The machines' time this month; a second that two share counts half for each
+    """
+    today: str
+    month: str
+
+
+class CostSum(TypedDict):
+    amount: str
+    currency: str
+    as_of: str
+    """
+    Date of the oldest list price in it; blank: nothing was charged
     """
 
 
@@ -323,16 +371,6 @@ class FileView(TypedDict):
     """
 
 
-class ForecastView(TypedDict):
-    amount: str
-    currency: str
-    as_of: str
-    how: str
-    """
-    How it was made
-    """
-
-
 class Health(TypedDict):
     status: str
     stage: str
@@ -384,6 +422,36 @@ class KernelResources(TypedDict):
 class KernelView(TypedDict):
     name: str
     display_name: str
+
+
+class LabCostView(TypedDict):
+    lab_id: str
+    name: str
+    team: str
+    phase: str
+    at: str
+    """
+    Metered up to here
+    """
+    currency: str
+    prices_as_of: str
+    price_sources: list[str]
+    per_hour: CostSum | None
+    """
+    As it stands now; null: a price is not known
+    """
+    today: CostSum
+    month: CostSum
+    forecast: CostForecastView | None
+    """
+    Of this month; null: a price is not known
+    """
+    parts: list[CostPartView]
+    people: list[CostShareView]
+    notes: list[str]
+    """
+    What must be known to read the figures
+    """
 
 
 class LabMoney(TypedDict):
@@ -574,22 +642,6 @@ class PageQuery(TypedDict):
     limit: NotRequired[int]
 
 
-class PartView(TypedDict):
-    part: str
-    title: str
-    estimate: bool
-    """
-    True: it is in no sum
-    """
-    how: str
-    today: str
-    month: str
-    unpriced_seconds: int
-    """
-    How long it stood there this month without a known price
-    """
-
-
 Team: TypeAlias = str
 
 
@@ -722,19 +774,6 @@ class ScaleRequest(TypedDict):
 Scope: TypeAlias = Literal["labs:read", "labs:write", "users:write", "packs:read", "tokens:write"]
 
 
-class ShareView(TypedDict):
-    who: str
-    """
-    An address, or `idle`, `overhead`, or `others` (whose shares are not shown)
-    """
-    seconds: str
-    """
-    The machines' time this month; a second that two share counts half for each
-    """
-    today: str
-    month: str
-
-
 class SkippedView(TypedDict):
     path: str
     why: str
@@ -773,15 +812,6 @@ class StorageView(TypedDict):
     file_system_id: str
     used_bytes: int | None
     quota_gb: int
-
-
-class Sum(TypedDict):
-    amount: str
-    currency: str
-    as_of: str
-    """
-    Date of the oldest list price in it; blank: nothing was charged
-    """
 
 
 class TeamLimits(TypedDict):
@@ -1191,36 +1221,6 @@ class KeptView(TypedDict):
     kind: str
     id: str
     monthly_cost: Money
-
-
-class LabCostView(TypedDict):
-    lab_id: str
-    name: str
-    team: str
-    phase: str
-    at: str
-    """
-    Metered up to here
-    """
-    currency: str
-    prices_as_of: str
-    price_sources: list[str]
-    per_hour: Sum | None
-    """
-    As it stands now; null: a price is not known
-    """
-    today: Sum
-    month: Sum
-    forecast: ForecastView | None
-    """
-    Of this month; null: a price is not known
-    """
-    parts: list[PartView]
-    people: list[ShareView]
-    notes: list[str]
-    """
-    What must be known to read the figures
-    """
 
 
 class LimitsView(TypedDict):
