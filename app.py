@@ -17,6 +17,9 @@ from chalicelib.bills import schedules as bills_schedules
 from chalicelib.cost import api as cost
 from chalicelib.cost import events as cost_events
 from chalicelib.cost import schedules as cost_schedules
+from chalicelib.idle import api as idle
+from chalicelib.idle import events as idle_events
+from chalicelib.idle import schedules as idle_schedules
 from chalicelib.labs import account_api as labs_account
 from chalicelib.labs import api as labs
 from chalicelib.labs import events as labs_events
@@ -46,6 +49,9 @@ for entries in (
     labs_events,  # what EC2 and Step Functions report
     labs_schedules,  # the sweep for what was lost
     labs_account,  # what nobody counts as theirs
+    idle,  # is anyone there
+    idle_events,  # what begins and ends, and answers a warning
+    idle_schedules,  # whatever is due
     backups,  # can we get it back
     backups_tasks,  # the state machines' steps
     backups_events,  # what Step Functions reports

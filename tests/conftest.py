@@ -97,7 +97,7 @@ def tables(aws_account: str) -> Callable[[str], list[dict[str, Any]]]:
 TABLES: dict[str, dict[str, tuple[str, str]]] = {
     "people": {"by_person": ("person", "sk")},
     "limits": {},
-    "labs": {"by_person": ("person", "lab_id"), "by_due": ("due_pk", "due")},
+    "labs": {"by_person": ("person", "lab_id"), "by_due": ("due_pk", "due"), "idle": ("idle_shard", "idle_at")},
     "facts": {},
     "cost": {"by_month": ("month", "place"), "open": ("shard", "due")},
     "audit": {"by_subject": ("subject", "sk"), "by_actor": ("actor", "sk")},
@@ -115,7 +115,11 @@ def table_definition(name: str, indexes: dict[str, tuple[str, str]]) -> dict[str
     }
     if indexes:
         definition["GlobalSecondaryIndexes"] = [
-            {"IndexName": index, "KeySchema": _keys(*keys), "Projection": {"ProjectionType": "ALL" if index == "by_month" else "KEYS_ONLY"}}
+            {
+                "IndexName": index,
+                "KeySchema": _keys(*keys),
+                "Projection": {"ProjectionType": "ALL" if index in ("by_month", "idle") else "KEYS_ONLY"},
+            }
             for index, keys in indexes.items()
         ]
     if name == "facts":

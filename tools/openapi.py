@@ -40,6 +40,7 @@ TAGS = {
     "packs": "Which environments there are.",
     "limits": "What my teams may have.",
     "labs": "Labs and their life.",
+    "idle": "Labs that stop by themselves: why, not now, what if.",
     "backups": "Copies of a lab's files, and the way back from each.",
     "cost": "What labs cost, to the second, and whose it is.",
     "account": "What this account has, beside what the records say.",

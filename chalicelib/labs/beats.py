@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.labs import evidence, store
+from chalicelib.labs.evidence import Limits
 from chalicelib.labs.machines import Evidence, Heartbeat, Machine, Running
 from chalicelib.labs.provisioning import fact
 from chalicelib.labs.rules import Lab, Phase
+from chalicelib.packs import service as packs
 from chalicelib.runtime import settings
 from chalicelib.runtime.clock import iso
 from chalicelib.runtime.errors import Superseded
@@ -39,15 +41,15 @@ def lease(known: Settings) -> timedelta:
 
 def heard(lab: Lab, machine: Machine, report: Mapping[str, Any], now: datetime) -> None:
     """Keep what is news of what a machine says; Superseded is nobody's trouble: something newer is known."""
-    said = _evidence(machine, report, now)
+    said, limits = _evidence(machine, report, now), _limits(lab)
     if report["seq"] and said is None:
         return
-    beat = _beat(machine, report, said, now)
+    beat = _beat(machine, report, said, limits, now)
     told = _changed_servers(lab, machine, report, now)
-    if not (told or _worth(machine, beat, said)):
+    if not (told or _worth(machine, beat, said, limits)):
         return
     try:
-        commit(store.beat(machine, beat, said, _running(lab, report) if told else None), *told, *_active(lab, machine, said, now))
+        commit(store.beat(machine, beat, said, _running(lab, report) if told else None), *told, *_active(lab, machine, beat, now))
     except Superseded:
         if told:
             _only_kept(machine, beat, said)
@@ -70,17 +72,22 @@ def _evidence(machine: Machine, report: Mapping[str, Any], now: datetime) -> Evi
     return Evidence(now, str(report["boot_id"]), int(report["seq"]), evidence.kept(report))
 
 
-def _worth(machine: Machine, beat: Heartbeat, said: Evidence | None) -> bool:
+def _limits(lab: Lab) -> Limits:
+    known = packs.resolve(lab.domain).idle.thresholds
+    return Limits(known.cpu_percent, known.gpu_percent, known.network_kb_per_second)
+
+
+def _worth(machine: Machine, beat: Heartbeat, said: Evidence | None, limits: Limits) -> bool:
     """Is it to be written?"""
     before, known = machine.heartbeat, machine.evidence
     if before is None or machine.notice or beat.at - before.at >= lease(settings.current()):
         return True
     if said is None or known is None:
         return said is not known or (beat.servers, beat.last_activity) != (before.servers, before.last_activity)
-    return known.boot_id != said.boot_id or evidence.differs(known.said, said.said)
+    return known.boot_id != said.boot_id or evidence.differs(known.said, said.said, limits)
 
 
-def _beat(machine: Machine, report: Mapping[str, Any], said: Evidence | None, now: datetime) -> Heartbeat:
+def _beat(machine: Machine, report: Mapping[str, Any], said: Evidence | None, limits: Limits, now: datetime) -> Heartbeat:
     before = machine.heartbeat.last_activity if machine.heartbeat else ""
     return Heartbeat(
         at=now,
@@ -90,13 +97,15 @@ def _beat(machine: Machine, report: Mapping[str, Any], said: Evidence | None, no
         memory=report["memory"],
         disk=report["disk"],
         servers=len(report["servers"]),
-        last_activity=max(before, *(str(one["last_activity"] or "") for one in report["servers"]), _moment(said)),
+        last_activity=max(before, *(str(one["last_activity"] or "") for one in report["servers"]), _moment(said, limits)),
     )
 
 
-def _moment(said: Evidence | None) -> str:
+def _moment(said: Evidence | None, limits: Limits) -> str:
     """When anything was last done, by our clock."""
     quiet = evidence.quiet_s(said.said) if said else None
+    if said and evidence.signs(said.said, limits):
+        quiet = 0.0
     return iso(said.received_at - timedelta(seconds=quiet)) if said and quiet is not None else ""
 
 
@@ -116,9 +125,8 @@ def _changed_servers(lab: Lab, machine: Machine, report: Mapping[str, Any], now:
     return [store.holds(lab), fact("ServersChanged", lab, now, by=by, running=list(users.users))]
 
 
-def _active(lab: Lab, machine: Machine, said: Evidence | None, now: datetime) -> list[Write]:
+def _active(lab: Lab, machine: Machine, beat: Heartbeat, now: datetime) -> list[Write]:
     """Somebody works, or something does, though people there were warned that the lab stops."""
-    if said is None or machine.notice is None or lab.phase is not Phase.READY:
+    if machine.notice is None or lab.phase is not Phase.READY or beat.last_activity <= iso(machine.notice.given_at):
         return []
-    by, since = f"machine:{machine.instance_id}", iso(machine.notice.given_at)
-    return [fact("LabActiveAgain", lab, now, by=by, kind=machine.notice.kind)] if _moment(said) > since else []
+    return [fact("LabActiveAgain", lab, now, by=f"machine:{machine.instance_id}", kind=machine.notice.kind)]

@@ -158,7 +158,9 @@ def heartbeat(machine: Machine, report: Mapping[str, Any], now: datetime) -> dic
     lab, _, people = store.whole(machine.lab_id)
     beats.heard(lab, machine, report, now)
     releases.heard(lab, machine, str(report["release"]), now)
-    return orders(lab, people, work.open_work(lab), machine.notice.told(now) if machine.notice else None)
+    return orders(
+        lab, people, work.open_work(lab), machine.notice.told(now) if machine.notice and lab.phase is Phase.READY else None
+    )
 
 
 def orders(

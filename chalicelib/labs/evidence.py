@@ -3,7 +3,7 @@
 All times are ages in seconds, measured on the machine; the control plane adds only the moment it received them, so no clock but
 its own counts. Values only: plain mappings in, plain mappings out, bounded whatever was said.
 
-Keeps true: what changed in essence (who has a server, what is busy, how loaded it is) is written at once; all else waits for the
+Keeps true: who has a server and every new sign of work is written at once; all else waits for the
 lease. What an agent did not say stays unsaid: a kernel in a state nobody knows is "unknown", never idle.
 """
 
@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 SERVERS, KERNELS, TERMINALS = 200, 50, 50
 STATES = ("busy", "idle", "starting", "unknown")
 ID, NAME, PATH = 36, 60, 160
-EDGES = (5.0, 50.0)  # percent: between them lie the classes of load
-APART = 5.0  # and this much it must move to have changed its class
 
 Said = Mapping[str, Any]
 
@@ -78,45 +76,38 @@ def running(said: Said) -> list[str]:
     return sorted({str(one["user"]) for one in said["servers"]})
 
 
-def differs(before: Said, now: Said) -> bool:
-    """Did the essence change?"""
-    return _essence(before) != _essence(now) or any(
-        _moved(old, new) for old, new in zip(_loads(before), _loads(now), strict=True)
-    )
+class Limits(NamedTuple):
+    """From which load on something counts as at work: percent of a core, percent of the graphics card, KB a second."""
+
+    cpu: float
+    gpu: float
+    network: float
 
 
-def _essence(said: Said) -> Any:
-    servers = {one["user"]: (_states(one), _working(one), bool(one.get("uploads"))) for one in said["servers"]}
-    return said.get("release"), servers
+def differs(before: Said, now: Said, limits: Limits) -> bool:
+    """Is it news? Who has a server, the release, and every sign of work that was not there before. That something ended is no
+    news: the next write tells since when, and until then it counts as at work."""
+    same = (before.get("release"), running(before)) == (now.get("release"), running(now))
+    return not same or not signs(now, limits) <= signs(before, limits)
 
 
-def _states(server: Said) -> list[tuple[str, str]]:
-    return sorted((one.get("id", ""), one["state"]) for one in server.get("kernels", ()))
+def signs(said: Said, limits: Limits) -> frozenset[tuple[str, ...]]:
+    """Everything that is at work."""
+    found = {(user, *sign) for server in said["servers"] for user in (server["user"],) for sign in _signs(server, limits)}
+    if said.get("gpu", 0) >= limits.gpu:
+        found.add(("gpu",))
+    if said.get("network_kb_per_second", 0) >= limits.network:
+        found.add(("network",))
+    return frozenset(found)
 
 
-def _working(server: Said) -> list[tuple[str, bool]]:
-    return sorted((one["name"], bool(one.get("children"))) for one in server.get("terminals", ()))
-
-
-def _loads(said: Said) -> list[float | None]:
-    """The loads that count, in one order for the same servers."""
-    people = sorted(said["servers"], key=lambda one: str(one["user"]))
-    each = [server.get(name) for server in people for name in ("cpu", "gpu")]
-    return [said.get("cpu"), said.get("gpu"), *each, *(one.get("cpu") for one in _terminals(people))]
-
-
-def _terminals(servers: Iterable[Said]) -> Iterable[Said]:
-    return (one for server in servers for one in sorted(server.get("terminals", ()), key=lambda each: str(each["name"])))
-
-
-def _moved(before: float | None, now: float | None) -> bool:
-    if before is None or now is None:
-        return before is not now
-    return _class(before) != _class(now) and abs(before - now) >= APART
-
-
-def _class(load: float) -> int:
-    return sum(load >= edge for edge in EDGES)
+def _signs(server: Said, limits: Limits) -> Iterable[tuple[str, ...]]:
+    yield from (("kernel", one.get("id", ""), one["state"]) for one in server.get("kernels", ()) if one["state"] != "idle")
+    yield from (("terminal", one["name"]) for one in server.get("terminals", ()) if one.get("children"))
+    if server.get("uploads"):
+        yield ("upload",)
+    if server.get("cpu", 0) >= limits.cpu or server.get("gpu", 0) >= limits.gpu:
+        yield ("load",)
 
 
 def quiet_s(said: Said) -> float | None:

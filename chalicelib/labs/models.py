@@ -162,6 +162,8 @@ class LabView(Told):
     newer_release: str | None = Field(description="Set when a newer release is there than it runs")
     upgrading: str | None = Field(description="The upgrade under way; people go on working")
     release_note: str | None = Field(description="Why it does not run the release that was asked for, or when it will")
+    stops_at: datetime | None = Field(description="People are warned that it stops then, unless somebody or something works")
+    notice: str | None = Field(description="The warning in words; null in lists, and while there is none")
     receipt: ReceiptView | None = Field(description="Once deleted: what was removed, and what is kept at which cost")
 
     @classmethod
@@ -184,6 +186,7 @@ class LabView(Told):
             newer_release=newer(lab, naming.release_of(known.bundle_key)) or None,
             upgrading=lab.upgrading or None,
             release_note=_note(lab),
+            notice=machine.notice.text if machine and machine.notice and lab.stops_at else None,
             receipt=ReceiptView.of(lab.receipt),
         )
 
@@ -199,7 +202,7 @@ def _note(lab: Lab) -> str | None:
 
 _SAME = (
     "id", "name", "domain", "phase", "owner", "team", "users", "instance_type", "shared_storage_gb",
-    "generation", "created_at", "changed_at", "ready_at",
+    "generation", "created_at", "changed_at", "ready_at", "stops_at",
 )  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def park_lab(lab_id: str, generation: int, now: datetime, error: str = "") -> No
     lab = current(lab_id, generation, Phase.STOPPING, Phase.SCALING, Phase.STARTING, Phase.STOPPED)
     if lab.phase is Phase.STOPPED:
         return
-    cause = (lab.cause or error) if lab.phase is not Phase.STOPPING else ""
+    cause = lab.cause or (error if lab.phase is not Phase.STOPPING else "")  # a lab that is stopped by a rule says by which
     hint = lab.cause_hint or ("start it again, or scale it to another instance type" if cause else "")
     parked = replace(settle(lab, Command.PARK, now, patience()), cause=cause, cause_hint=hint, address="")
     parked = replace(parked, last_session=sessions.noted(lab))

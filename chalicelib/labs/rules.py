@@ -198,6 +198,7 @@ class Lab:
     upgrading: str = ""  # the upgrade under way
     told_release: str = ""  # the newest release that it was told of
     release_note: str = ""  # why it does not run the release that was asked for
+    stops_at: datetime | None = None  # people are warned that it stops then
 
     @property
     def moving(self) -> bool:
@@ -251,7 +252,7 @@ def command(lab: Lab, word: Command, now: datetime, patience: Patience, correlat
     if phase not in MOVING:
         return replace(lab, phase=phase, changed_at=now)
     moved = replace(lab, phase=phase, generation=lab.generation + 1, changed_at=now, correlation_id=correlation_id)
-    return replace(moved, deadline=deadline(phase, now, patience), cause="", cause_hint="", log_tail=())
+    return replace(moved, deadline=deadline(phase, now, patience), cause="", cause_hint="", log_tail=(), stops_at=None)
 
 
 def repeated(lab: Lab, word: Command) -> bool:
@@ -263,7 +264,7 @@ def settle(lab: Lab, word: Command, now: datetime, patience: Patience) -> Lab:
     """The lab after a workflow reported: at rest, looked at again after a while if it runs."""
     phase = advance(lab.phase, word)
     check = now + patience.check if phase is Phase.READY else None
-    return replace(lab, phase=phase, changed_at=now, deadline=check)
+    return replace(lab, phase=phase, changed_at=now, deadline=check, stops_at=None)
 
 
 def deadline(phase: Phase, now: datetime, patience: Patience) -> datetime | None:

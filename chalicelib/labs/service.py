@@ -7,14 +7,14 @@ anybody can work out again; if the start is lost, the sweep repeats it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from chalicelib.labs import access, logs, naming, rebuilding, rules, sessions, store, work
-from chalicelib.labs.machines import Machine
+from chalicelib.labs import access, beats, logs, naming, rebuilding, rules, sessions, stopping, store, work
+from chalicelib.labs.machines import Evidence, Machine, Notice
 from chalicelib.labs.needs import need_of
 from chalicelib.labs.provisioning import fact, patience
 from chalicelib.labs.rules import WORKFLOWS, Command, Lab, Phase
@@ -300,3 +300,31 @@ def rebuild(value: Mapping[str, Any], now: datetime, by: str, request: str) -> L
 def ready_ids() -> Iterator[str]:
     """The labs that run."""
     return store.ids_ready()
+
+
+def strongly(lab_id: str) -> tuple[Lab, Machine | None]:
+    """A lab and its machine as they are now, in one read."""
+    return store.with_machine(lab_id, consistent=True)
+
+
+def stop_by_rule(lab_id: str, now: datetime, reason: str, hint: str, writes: Sequence[Write], on: Evidence | None) -> Lab:
+    """Stop a running lab because a rule says so, in one transaction with what the rule keeps; its people see the reason.
+
+    Superseded when the lab is not READY any more, or its machine has said something newer than what was decided on."""
+    return stopping.stop_by_rule(lab_id, now, reason, hint, writes, on)
+
+
+def give_notice(lab: Lab, what: Notice | None) -> tuple[Write, ...]:
+    """People on a lab's machine are warned (None: no longer), provided the lab is as it was read."""
+    after = replace(lab, stops_at=what.at if what else None)
+    return store.change(lab, after, store.moved_on(lab)), store.notice(lab, what)
+
+
+def lease() -> timedelta:
+    """How old what a machine says may be while it beats."""
+    return beats.lease(settings.current())
+
+
+def look_after(lab_id: str, now: datetime) -> None:
+    """A lab's machine is silent: is it there? What EC2 says of it is brought to the lab."""
+    stopping.look_after(lab_id, now)

@@ -61,9 +61,9 @@ def unknown(lab_id: str) -> NotFound:
     return NotFound(f"there is no lab '{lab_id[:40]}'", "aws-research-wizard jupyter list")
 
 
-def with_machine(lab_id: str) -> tuple[Lab, Machine | None]:
+def with_machine(lab_id: str, consistent: bool = False) -> tuple[Lab, Machine | None]:
     """A lab and its machine in one read: both together stay under 4 KB, half a read unit."""
-    lab, known, _ = _parts(lab_id, "MACHINE")
+    lab, known, _ = _parts(lab_id, "MACHINE", consistent)
     return lab, known
 
 
@@ -72,8 +72,8 @@ def whole(lab_id: str) -> tuple[Lab, Machine | None, tuple[Member, ...]]:
     return _parts(lab_id, "MEMBER#~")
 
 
-def _parts(lab_id: str, until: str) -> tuple[Lab, Machine | None, tuple[Member, ...]]:
-    items: list[Any] = list(Anything.query(pk(lab_id), Anything.sk.between("LAB", until)))
+def _parts(lab_id: str, until: str, consistent: bool = False) -> tuple[Lab, Machine | None, tuple[Member, ...]]:
+    items: list[Any] = list(Anything.query(pk(lab_id), Anything.sk.between("LAB", until), consistent_read=consistent))
     labs = [_lab(item) for item in items if isinstance(item, LabItem)]
     if not labs:
         raise unknown(lab_id)
@@ -260,7 +260,7 @@ def new_machine(lab: Lab, instance_id: str, refused: AppError) -> Write:
 
 def expect_boot(known: Machine, generation: int) -> Write:
     """From now on only a boot of this generation counts as ready; said twice, the second time changes nothing."""
-    actions: list[Action] = [MachineItem.generation.set(generation), MachineItem.ready_boot.remove()]
+    actions: list[Action] = [MachineItem.generation.set(generation), MachineItem.ready_boot.remove(), MachineItem.notice.remove()]
     if known.ready_boot:
         actions.append(MachineItem.past_boot.set(known.ready_boot))
     item = MachineItem(pk(known.lab_id), "MACHINE")
@@ -295,17 +295,15 @@ def beat(known: Machine, heard: Heartbeat, evidence: Evidence | None, running: R
     return store.update(item, actions, condition, Superseded("the machine has said something newer"))
 
 
-def notice(lab: Lab, what: Notice | None) -> Write:
-    """What people on the lab's machine are warned of from now on; None: of nothing."""
+def notice(lab: Lab, what: Notice | None, decided_on: Evidence | None = None) -> Write:
+    """What people on the lab's machine are warned of from now on; None: of nothing. Superseded once the machine has said anything
+    newer than what this was decided on."""
     action = MachineItem.notice.set(what) if what else MachineItem.notice.remove()
+    condition: Condition = MachineItem.instance_id == lab.instance_id
+    if decided_on:
+        condition &= (MachineItem.beat_boot == decided_on.boot_id) & (MachineItem.beat_seq == decided_on.seq)
     item = MachineItem(pk(lab.id), "MACHINE")
-    return store.update(item, [action], MachineItem.instance_id == lab.instance_id, moved_on(lab))
-
-
-def said_last(lab: Lab, evidence: Evidence) -> Write:
-    """Superseded once the machine has said anything newer than this."""
-    same = (MachineItem.beat_boot == evidence.boot_id) & (MachineItem.beat_seq == evidence.seq)
-    return store.check(MachineItem, pk(lab.id), "MACHINE", same, Superseded(f"the machine of {lab.id} has said something newer"))
+    return store.update(item, [action], condition, Superseded(f"the machine of {lab.id} has said something newer"))
 
 
 def adopted(lab: Lab, entry: Entry) -> Write:
@@ -360,7 +358,7 @@ def note_work(what: Work, refused: AppError) -> Write:
 # ---- items ↔ values ------------------------------------------------------------------------------------------------------
 
 MACHINERY = ("JOURNAL#", "MACHINE", "WAIT", "WORK#")
-OUTLIVING = ("LAB", "BACKUP", "RESTORE#", "DRILL#")
+OUTLIVING = ("LAB", "BACKUP", "RESTORE#", "DRILL#", "DECISION#")
 OPEN = (WorkState.ORDERED, WorkState.RUNNING)
 _INTEGERS = ("users", "shared_storage_gb", "generation", "members", "notebooks")
 _FIELDS = tuple(field.name for field in fields(Lab) if field.name != "id")

@@ -43,7 +43,8 @@ def fail_lab(lab_id: str, generation: int, now: datetime, error: str = "") -> No
     lab = current(lab_id, generation, *phases)
     if lab.phase is Phase.FAILED:
         return
-    lose(lab, lab.cause or error or LOST, lab.cause_hint or ("" if lab.opened else "deploy it again"), now)
+    cause, hint = ("", "") if lab.phase is Phase.STOPPING else (lab.cause, lab.cause_hint)  # there it says why it was stopped
+    lose(lab, cause or error or LOST, hint or ("" if lab.opened else "deploy it again"), now)
 
 
 def lose(lab: Lab, cause: str, hint: str, now: datetime) -> None:

@@ -71,6 +71,8 @@ class IdleThresholds(Told):
 class PackIdle(Told):
     auto_shutdown: int = Field(description="minutes without anybody at work")
     thresholds: IdleThresholds
+    max_busy: float = Field(description="hours that something may be busy without any load before people are asked")
+    hours_a_day: float = Field(description="how long a lab may run each day (UTC); 0: no cap")
 
 
 class PackQuery(Asked):

@@ -278,6 +278,8 @@ def _idle(read: Reader) -> Idle:
             gpu_percent=limits.number("gpu_percent", 0, 100),
             network_kb_per_second=limits.number("network_kb_per_second", 0, 1_000_000),
         ),
+        max_busy=read.number("max_busy", 1, 30 * 24, 24),
+        hours_a_day=read.number("hours_a_day", 0, 24, 0),
     )
     limits.done()
     read.done()

@@ -108,7 +108,7 @@ class Instances(NamedTuple):
 
 
 class Thresholds(NamedTuple):
-    """Below all of these at once, a running kernel counts as idle."""
+    """Load from which on something counts as at work, whatever kernels say. A busy kernel is busy below them, too."""
 
     cpu_percent: float
     gpu_percent: float
@@ -116,10 +116,13 @@ class Thresholds(NamedTuple):
 
 
 class Idle(NamedTuple):
-    """`auto_shutdown`: minutes without anybody at work before a lab is stopped."""
+    """`auto_shutdown`: minutes without anybody at work before a lab is stopped. `max_busy`: hours that something may be busy without
+    any load before people are asked. `hours_a_day`: how long a lab may run each day (UTC); 0: no cap."""
 
     auto_shutdown: int
     thresholds: Thresholds
+    max_busy: float = 24
+    hours_a_day: float = 0
 
 
 class PackSummary(NamedTuple):

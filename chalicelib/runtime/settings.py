@@ -48,6 +48,8 @@ class Settings:
     second_region: str = ""
     second_bucket: str = ""
     minute_seconds: int = 60
+    most_extend_hours: int = 12
+    most_exempt_days: int = 30
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -80,6 +82,8 @@ class Settings:
             second_region=env.get("SECOND_REGION", ""),
             second_bucket=env.get("SECOND_BUCKET", ""),
             minute_seconds=min(60, max(1, _number(env, "MINUTE_SECONDS", 60))),
+            most_extend_hours=_number(env, "MOST_EXTEND_HOURS", 12),
+            most_exempt_days=_number(env, "MOST_EXEMPT_DAYS", 30),
         )
 
     def table(self, name: str) -> str:
