@@ -160,7 +160,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
-        return str(value)
+        return f"{value:f}"  # never 1.6E-9
     if isinstance(value, set | frozenset):
         return sorted(value)
     if hasattr(value, "model_dump"):
