@@ -31,6 +31,7 @@ class Field(NamedTuple):
     gpu: float = 0.0
     upload: float = 0.04
     memory_gb: tuple[float, float] = (2.0, 10.0)
+    course: bool = False  # taught on two afternoons of the week, and nothing is left running
 
 
 FIELDS = (
@@ -42,6 +43,7 @@ FIELDS = (
     Field("mathematical_modeling", ("c6i.2xlarge", "c6i.4xlarge"), (1, 3), {"cpu_percent": 3}, 0.12, 0.02, memory_gb=(0.5, 2.0)),
     Field("structural_biology", ("r6i.2xlarge", "g5.4xlarge"), (2, 4), {}, 0.06, 0.04, 0.05, 0.05),
     Field("social_sciences", ("m6i.xlarge",), (3, 8), {}, 0.01, 0.01, 0.0, memory_gb=(0.5, 1.5)),
+    Field("social_sciences", ("m6i.xlarge",), (3, 4), {}, memory_gb=(0.5, 1.5), course=True),
 )
 ZONES = ("Europe/Berlin", "America/New_York", "Europe/London", "America/Los_Angeles", "Asia/Tokyo")
 
@@ -56,7 +58,7 @@ def month(seed: int = 1, labs: int = 50, days: int = 30, first: date = FIRST_DAY
 
 def _lab(seed: int, number: int) -> tuple[Lab, Field]:
     chance, field = Random(f"{seed} lab {number}"), FIELDS[number % len(FIELDS)]  # noqa: S311 (repeatable, not secret)
-    name = f"{field.domain.split('_')[0]}-{number:02d}"
+    name = f"{'course' if field.course else field.domain.split('_')[0]}-{number:02d}"
     kind, zone, region = chance.choice(field.types), chance.choice(ZONES), chance.choice(("us-east-1", "us-west-2"))
     return Lab(name, field.domain, region, kind, f"team-{number:02d}", zone, field.policy), field
 
@@ -68,16 +70,17 @@ class _Life:
         self.chance = Random(f"{seed} life {lab.name}")  # noqa: S311
         self.lab, self.field, self.zone = lab, field, ZoneInfo(lab.zone)
         self.people = [f"person{n}@{lab.name}.example" for n in range(self.chance.randint(*field.people))]
+        self.weekdays = self.chance.choice(({0, 2}, {1, 3}, {4})) if field.course else set(range(5))
         self.holidays = {self.chance.randrange(1, 29) for _ in range(2)}
 
     def days(self, first: date, days: int) -> Iterator[Span]:
         """Everything they do; a day longer at both ends than is kept, because zones differ."""
         for ahead in range(-1, days + 1):
             day = first + timedelta(days=ahead)
-            free = day.weekday() > 4 or ahead in self.holidays
+            free = day.weekday() not in self.weekdays or ahead in self.holidays
             for person in self.people:
-                if self.chance.random() < (0.07 if free else 0.75):
-                    yield from self._day(person, day)
+                if self.chance.random() < (0.75 if not free else 0.0 if self.field.course else 0.07):
+                    yield from self._class(person, day) if self.field.course else self._day(person, day)
             if self.chance.random() < 0.02:
                 begins = self._at(day, 9 + 8 * self.chance.random())
                 yield Span(begins, begins + self._minutes(12, 90), SILENCE, self.lab.name)
@@ -91,6 +94,12 @@ class _Life:
             yield from self._cells(person, now, leaves)
             now = leaves + self._minutes(15, 100)
         yield from self._left(person, day, max(home, now - HOUR))
+
+    def _class(self, person: str, day: date) -> Iterator[Span]:
+        """An afternoon's lesson."""
+        begins = self._at(day, 14.0) + self._minutes(0, 10)
+        yield Span(begins, begins + 3 * HOUR, PRESENT, self.lab.name, person, every_s=120)
+        yield from self._cells(person, begins, begins + 3 * HOUR - 30 * MINUTE)
 
     def _cells(self, person: str, now: int, leaves: int) -> Iterator[Span]:
         if self.chance.random() < self.field.upload:
