@@ -14,7 +14,7 @@ from chalicelib.cost import figures, meter, service, store
 from chalicelib.cost.answers import LabCost, Report, Wanted
 from chalicelib.cost.figures import By, Entry, Row
 from chalicelib.cost.prices import Book, looked
-from chalicelib.cost.rules import State, day_of, month_of
+from chalicelib.cost.rules import State, day_of, ends, month_of
 from chalicelib.cost.store import Day
 from chalicelib.labs import service as labs
 from chalicelib.labs.rules import Lab
@@ -155,8 +155,9 @@ def _fresh(days: Iterable[Day], wanted: Wanted, now: datetime) -> Iterator[Day]:
     """The same, with the latest days of labs that still cost metered up to now."""
     known = {(one.lab, one.day): one for one in days}
     latest = {lab: max(day for one, day in known if one == lab) for lab, _ in known}
-    open_ = [lab for lab, day in latest.items() if known[lab, day].at.costs and day >= wanted.last - timedelta(days=1)]
-    if wanted.last >= day_of(now) - timedelta(days=1) and len(open_) <= LIVE:
+    end = min(ends(wanted.last), now)
+    open_ = [lab for lab, day in latest.items() if known[lab, day].at.costs and known[lab, day].until < end]
+    if len(open_) <= LIVE:
         book = Book()
         for lab in open_:
             _, fresh = service.lately(lab, now, book)
