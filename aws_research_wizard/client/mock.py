@@ -23,6 +23,7 @@ import httpx
 
 from aws_research_wizard.client.mock_audit import MockAudit
 from aws_research_wizard.client.mock_backups import MockBackups
+from aws_research_wizard.client.mock_costs import MockCosts
 from aws_research_wizard.client.mock_labs import EMAIL, FROM, PACKS, Json, RefusedError, gigabytes, iso
 
 
@@ -39,6 +40,7 @@ class MockCloud(MockBackups):
         self.asked: list[httpx.Request] = []
         self.trouble: list[int | Exception] = []
         self.audit = MockAudit()
+        self.costs = MockCosts()
         self._answered: dict[str, tuple[int, Any]] = {}
         self.transport = httpx.MockTransport(self._answer)
 
@@ -247,6 +249,9 @@ ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", "/audit", lambda cloud, asked: (200, cloud.audit.page(asked))),
     ("GET", "/audit/head", lambda cloud, _: (200, cloud.audit.head())),
     ("GET", "/audit/anchors", lambda cloud, _: (200, {"bucket": "mock", "items": cloud.audit.anchors, "next": None})),
+    ("GET", "/costs", lambda cloud, asked: (200, cloud.costs.report(asked))),
+    ("GET", "/costs/me", lambda cloud, asked: (200, cloud.costs.report(asked | {"by": "lab"}))),
+    ("GET", f"/labs/{ID}/cost", lambda cloud, _, lab_id: (200, cloud.costs.of_lab(cloud.known(lab_id)))),
     ("GET", "/people", MockCloud._people),
     ("PUT", "/people", MockCloud._put_person),
     ("GET", "/labs", MockCloud._list),
