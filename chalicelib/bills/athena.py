@@ -15,7 +15,6 @@ import io
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import Any
 
 from chalicelib.bills import finding, s3, sql
@@ -108,7 +107,7 @@ class Table:
     def sums(self) -> dict[DataFile, FileSum]:
         rows: dict[str, list[Sequence[Any]]] = defaultdict(list)
         for row in run(f"{self.lines()}\n{sql.sums(self.shape)}"):
-            rows[row[0]].append((*row[:8], Decimal(row[8] or 0), Decimal(row[9] or 0), int(row[10])))
+            rows[row[0]].append(row)
         found = {file: file_sum(rows[file.uri]) for file in self.files}
         return {file: self._listed(file, summed) if summed.malformed else summed for file, summed in found.items()}
 

@@ -105,19 +105,17 @@ def file_sum(rows: Iterable[Sequence[Any]]) -> FileSum:
     """The rows of `sql.sums` for one file: path, period, day, lab, product, charge, currency, fault, two sums and a count."""
     found: dict[tuple[Any, ...], tuple[Decimal, Decimal, int]] = {}
     charges: dict[str, Charge] = {}
-    days: dict[Any, str] = {}
     lines = malformed = 0
     for _, period, day, lab, product, charge, currency, fault, unblended, amortized, count in rows:
-        lines += count
+        lines += int(count)
         if fault:
-            malformed += count
+            malformed += int(count)
             continue
         kind = charges.get(charge) or charges.setdefault(charge, charge_of(charge))
-        on = days.get(day) or days.setdefault(day, str(day))
-        month = days.get(period) or days.setdefault(period, str(period))
-        key = (month[:7], on, lab, product, kind, currency)
+        key = (period[:7], day[:10], lab, product, kind, currency)
+        sums = (Decimal(unblended), Decimal(amortized), int(count))
         known = found.get(key)
-        found[key] = (unblended + known[0], amortized + known[1], count + known[2]) if known else (unblended, amortized, count)
+        found[key] = (known[0] + sums[0], known[1] + sums[1], known[2] + sums[2]) if known else sums
     return FileSum(tuple([Group._make((*key, *sums)) for key, sums in found.items()]), lines, malformed, ())
 
 

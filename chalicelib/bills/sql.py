@@ -131,12 +131,16 @@ def check(format_: Format, names: Iterable[str], file: str) -> None:
 
 
 def sums(shape: Shape) -> str:
-    """Sums by file, month, day, lab, product, charge and currency; lines with a fault are counted by their fault."""
+    """Sums by file, month, day, lab, product, charge and currency, as text; lines with a fault are counted by their fault."""
     return f"""
+SELECT path, CAST(period AS VARCHAR) AS period, CAST(day AS VARCHAR) AS day, lab, product, charge, currency, fault,
+  CAST(unblended AS VARCHAR) AS unblended, CAST(amortized AS VARCHAR) AS amortized, line_count
+FROM (
 SELECT path, period, day, lab, product, charge, currency, fault,
-       SUM(unblended) AS unblended, SUM(amortized) AS amortized, COUNT(*) AS line_count
+  SUM(unblended) AS unblended, SUM(amortized) AS amortized, COUNT(*) AS line_count
 FROM ({judged(shape)}) AS judged
 GROUP BY path, period, day, lab, product, charge, currency, fault
+) AS summed
 """.strip()
 
 
