@@ -24,6 +24,7 @@ DOORS: dict[str, tuple[str, bool, str]] = {
     "tokens": ("tokens", True, "Your access tokens: create, list, revoke."),
     "people": ("people", True, "Who may use this control plane (for its administrators)."),
     "bill": ("bill", True, "What AWS says it cost: import, show, reconcile."),
+    "simulate": ("simulate", False, "What a month would have cost under other rules, and whose work they would have stopped."),
     "audit": ("audit", True, "What happened: list, verify, export, and how things stood."),
     "doctor": ("machine", False, "What is missing on this machine, and how to get it."),
     "version": ("machine", False, "The version of this program."),
