@@ -8,14 +8,14 @@ from chalice.app import Blueprint
 
 from chalicelib.idle import service
 from chalicelib.runtime import clock
-from chalicelib.runtime.entries import reaction
+from chalicelib.runtime.entries import task
 
 bp = Blueprint(__name__)
 
 
 @bp.lambda_function(name="watch_labs")
-@reaction(clients=("stepfunctions",))
-def watch_labs(event: dict[str, Any]) -> None:
+@task(clients=("stepfunctions",), door="reaction")
+def watch_labs(event: dict[str, Any], _context: Any) -> None:
     """May come twice, late and in any order."""
     fact = event["detail"]
     service.heard(fact["name"], fact["subject"], fact["data"], clock.now())
