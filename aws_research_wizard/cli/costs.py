@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -58,7 +59,7 @@ def _picture(_ctx: Any, _param: Any, text: str | None) -> str | None:
 def cost_report(
     lab: str, by: str | None, first: str | None, last: str | None, team: str | None, mine: bool, chart: str | None, output: Format
 ) -> None:
-    """What labs cost: machines to the second, disks, files; by person, lab, domain, team or day."""
+    """What labs cost, by person, lab, domain, team or day."""
     if first and last and first > last:
         raise click.UsageError(f"--from {first} is after --to {last}", click.get_current_context())
     if mine and (lab or by or team):
@@ -202,7 +203,7 @@ def _draw(report: "CostReportView", where: str) -> None:
     from rich.console import Console
 
     if where == ON_SCREEN:
-        Console(width=screen.width() or WIDE, no_color=not screen.colours(__import__("sys").stdout)).print(chart(report))
+        Console(width=screen.width() or WIDE, no_color=not screen.colours(sys.stdout)).print(chart(report))
         return
     console = Console(record=True, width=WIDE, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(chart(report))
