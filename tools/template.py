@@ -184,6 +184,8 @@ def backing(template: Template) -> Template:
         if "DependsOn" in one:
             one["DependsOn"] = [name for name in one["DependsOn"] if name not in gone]
     made["Outputs"] = {name: one for name, one in made["Outputs"].items() if not gone.intersection(_named(one))}
+    said = json.dumps([made["Resources"], made["Outputs"]])
+    made["Conditions"] = {name: one for name, one in made["Conditions"].items() if f'"{name}"' in said}
     used = set(_named([made[part] for part in ("Resources", "Conditions", "Rules", "Outputs")])) | {"Stage"}
     made["Parameters"] = {name: one for name, one in made["Parameters"].items() if name in used}
     for group in made["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]:
