@@ -139,7 +139,8 @@ def test_status_and_the_closing_card_tell_the_cost_in_one_line(arw: Arw, lab: st
     euros = [{"amount": amount, "currency": "EUR"} for amount in ("0", "2")]
     unknown = {"per_hour": None, "today": euros[0], "month": euros[1], "forecast": None}
     cloud.costs.of_lab = lambda _lab: unknown  # type: ignore[method-assign]
-    assert "price per hour not known · 0.000 EUR today · 2.00 EUR this month · no forecast" in arw(f"jupyter status {lab}").out
+    told = " ".join(arw(f"jupyter status {lab}").out.split())
+    assert "price per hour not known · 0.000 EUR today · 2.00 EUR this month · no forecast" in told
 
 
 @given(st.dictionaries(st.text(max_size=3), st.decimals(0, 10**6, places=10), min_size=1))
