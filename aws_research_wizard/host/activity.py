@@ -84,6 +84,7 @@ class Watch:
         self._seen: Seen | None = None
         self._servers: list[Server] = []
         self._asked: dict[str, float] = {}
+        self._terminals: dict[str, Any] = {}
         self._pool = ThreadPoolExecutor(8, thread_name_prefix="look")
 
     def run(self, stop: threading.Event, every: Callable[[], float] = lambda: LOOK_SECONDS) -> None:
@@ -157,7 +158,7 @@ class Watch:
             "user": one.person,
             "started_s": one.started_s,
             "kernels": self._kernels(one, said, at),
-            "terminals": _terminals(said["terminals"] or (), tree, self.wall()),
+            "terminals": _terminals(self._named(one.person, said["terminals"]), tree, self.wall()),
             "requests_s": heard.get("requests_s"),
             "uploads": heard.get("uploads", 0),
             "connections": heard.get("connections", 0),
@@ -165,6 +166,12 @@ class Watch:
             "memory_mb": tree.memory_mb,
             "gpu": self.gpus.of(tree.pids),
         }
+
+    def _named(self, person: str, said: Any) -> Any:
+        """Return a server's terminals; those it named last while it does not answer."""
+        if said is not None:
+            self._terminals[person] = said
+        return self._terminals.get(person, ())
 
     def _kernels(self, one: Server, said: Mapping[str, Any], at: float) -> list[dict[str, Any]]:
         if said["kernels"] is None:  # no answer: those known before are there in a state that nobody knows

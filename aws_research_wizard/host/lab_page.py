@@ -91,14 +91,8 @@ class Bar(OutputTransform):  # type: ignore[misc]  # tornado ships no types we f
     def transform_first_chunk(self, status_code: int, headers: Any, chunk: bytes, finishing: bool) -> Any:
         """Change a page that is complete in one piece; leave all else."""
         if self._page and finishing and status_code == 200 and "text/html" in headers.get("Content-Type", ""):
-            changed = with_bar(chunk, self.source)
+            changed = notices.with_bar(chunk, self.source)
             if changed is not chunk and "Content-Length" in headers:
                 headers["Content-Length"] = str(len(changed))
             return status_code, headers, changed
         return status_code, headers, chunk
-
-
-def with_bar(page: bytes, source: str) -> bytes:
-    """Return a page with the line before the end of its head; as it was where it has none."""
-    line = f'<script defer src="{source}"></script>'.encode()
-    return page.replace(b"</head>", line + b"</head>", 1) if b"</head>" in page else page

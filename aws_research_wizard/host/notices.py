@@ -59,3 +59,9 @@ def announcement(told: Path, now: float | None = None) -> str:
         "<script>for (const one of document.querySelectorAll('[data-wizard-notice]'))"
         " one.textContent = new Date(one.dateTime).toLocaleTimeString([], {hour: '2-digit', minute: '2-digit'});</script>"
     )
+
+
+def with_bar(page: bytes, source: str) -> bytes:
+    """Return a page with the line that loads the bar before the end of its head; as it was where it has none."""
+    line = f'<script defer src="{source}"></script>'.encode()
+    return page.replace(b"</head>", line + b"</head>", 1) if b"</head>" in page else page

@@ -91,6 +91,7 @@ class Through(handlers.ProxyHandler):  # type: ignore[misc]  # the package ships
             return
         request = self._get_proxy_request(url)
         request.decompress_response = False
+        request.headers.pop("Transfer-Encoding", None)  # a body that came in pieces goes on whole, with its length
         lines: list[str] = []
         request.header_callback = lambda line: lines.append(line) if line.strip() else self._begin(lines)
         request.streaming_callback = self._pass

@@ -158,9 +158,9 @@ def _leave_list(machine: Machine, session: Session) -> None:
         "last-session.json": json.dumps(told(session, time.time()), indent=1),
         "last-session.txt": readable(session, time.time()),
     }
-    become = {} if machine.local else _become(session.user)
     words = [sys.executable, "-I", "-S", "-c", _WRITE, str(place)]
     try:
+        become = {} if machine.local else _become(session.user)
         done = subprocess.run(
             words, input=json.dumps(said), capture_output=True, text=True, timeout=ASK_SECONDS, check=False, **become
         )
