@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import capacity, cold_start, command_line, lab_start, package_size
+from bench import bill, capacity, cold_start, command_line, lab_start, package_size
 from tools.smoke import wizard
 
 REPORT = Path(__file__).resolve().parent.parent / "build" / "bench.json"
@@ -32,6 +32,7 @@ def _capacity() -> dict[str, Any]:
 #: Those that need the local cloud come last, and the quietest first.
 FIGURES: dict[str, Callable[[], dict[str, Any]]] = {
     "package_size": package_size.run,
+    "bill": bill.run,
     "cold_start": cold_start.run,
     "command_line": command_line.run,
     "lab_start": lab_start.run,
