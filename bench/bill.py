@@ -3,9 +3,9 @@
     python -m bench bill                      all of it
     python -m bench.bill --lines 1000000      fewer lines, by hand
 
-Both read the same 30 files of an export as AWS writes it (CUR 2.0, parquet, the tags a map), each in a process of its own, and must
-say the same sums. Ours is the engine and the SQL text of the control plane, down to the month's sums; pandas reads the columns that
-it needs. Then one file of the 30 is another, and the month is brought up to date beside reading all of it.
+Both read the same 30 files of an export as AWS writes it (CUR 2.0, parquet, the tags a map), each in a process of its own, and
+must say the same sums. Ours is the engine and the SQL text of the control plane, down to the month's sums; pandas reads the columns
+that it needs. Then one file of the 30 is another, and the month is brought up to date beside reading all of it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ ROWS = f"""
 SELECT 'li' || i AS identity_line_item_id,
   TIMESTAMP '2026-10-01' AS bill_billing_period_start_date,
   TIMESTAMP '2026-10-01' + INTERVAL (HASH(i) % {DAYS * 24}) HOUR AS line_item_usage_start_date,
-  CASE WHEN HASH(i + 1) % 1000 = 0 THEN 'Credit' WHEN HASH(i + 1) % 50 = 1 THEN 'Tax' ELSE 'Usage' END AS line_item_line_item_type,
+  CASE WHEN HASH(i + 1) % 1000 = 0 THEN 'Credit' WHEN HASH(i + 1) % 50 = 1 THEN 'Tax' ELSE 'Usage' END
+    AS line_item_line_item_type,
   CASE HASH(i + 2) % 4 WHEN 0 THEN 'AmazonEFS' WHEN 1 THEN 'AmazonS3' ELSE 'AmazonEC2' END AS line_item_product_code,
   'i-' || (HASH(i + 3) % 900) AS line_item_resource_id,
   'USD' AS line_item_currency_code,
@@ -54,7 +55,8 @@ with duckdb.session() as using:
         whole = months.changed(whole, (), [(months.Piece(name, "", "", summed.lines, summed.malformed), summed)])
 took = time.perf_counter() - began
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-print(json.dumps({"s": took, "gb": peak, "lines": whole.lines, "total": float(whole.totals()["USD"]), "groups": len(whole.groups)}))
+total = float(whole.totals()["USD"])
+print(json.dumps({"s": took, "gb": peak, "lines": whole.lines, "total": total, "groups": len(whole.groups)}))
 """
 
 PEER = """
@@ -70,7 +72,8 @@ keys = ["lab", "line_item_product_code", "day", "line_item_line_item_type", "lin
 sums = lines.groupby(keys)["line_item_unblended_cost"].agg(["sum", "count"])
 took = time.perf_counter() - began
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-print(json.dumps({"s": took, "gb": peak, "lines": int(sums["count"].sum()), "total": float(sums["sum"].sum()), "groups": len(sums)}))
+total = float(sums["sum"].sum())
+print(json.dumps({"s": took, "gb": peak, "lines": int(sums["count"].sum()), "total": total, "groups": len(sums)}))
 """
 
 ONE = """

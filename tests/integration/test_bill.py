@@ -82,7 +82,7 @@ def test_an_export_in_a_bucket_is_looked_at_every_night(stage: Deployer, arw: Ar
     made = exports.export(november, tmp_path / "exports", "cur2", "parquet")
     s3 = stage.client("s3")
     s3.create_bucket(Bucket="university-exports")
-    for file in sorted(tmp_path.rglob("*.parquet")) + [made.manifest]:
+    for file in [*sorted(tmp_path.rglob("*.parquet")), made.manifest]:
         body = file.read_bytes().replace(b"s3://exports/", b"s3://university-exports/exports/")
         s3.put_object(Bucket="university-exports", Key=str(file.relative_to(tmp_path)), Body=body)
     done = arw("bill", "import", "s3://university-exports/exports")
