@@ -4,7 +4,7 @@
     python -m bench.bill --lines 1000000      fewer lines, by hand
 
 Both read the same 30 files of an export as AWS writes it (CUR 2.0, parquet, the tags a map), each in a process of its own, and
-must say the same sums. Ours is the engine and the SQL text of the control plane, down to the month's sums; pandas reads the columns
+must say the same sums. Ours is the engine and the SQL text of the control plane, down to a month's sums; pandas reads the columns
 that it needs. Then one file of the 30 is another, and the month is brought up to date beside reading all of it.
 """
 
