@@ -17,6 +17,10 @@ from chalicelib.bills import schedules as bills_schedules
 from chalicelib.cost import api as cost
 from chalicelib.cost import events as cost_events
 from chalicelib.cost import schedules as cost_schedules
+from chalicelib.hours import api as hours
+from chalicelib.hours import events as hours_events
+from chalicelib.hours import schedules as hours_schedules
+from chalicelib.hours import tasks as hours_tasks
 from chalicelib.idle import api as idle
 from chalicelib.idle import events as idle_events
 from chalicelib.idle import schedules as idle_schedules
@@ -33,6 +37,7 @@ from chalicelib.people import api as people
 from chalicelib.people import tasks as people_tasks
 from chalicelib.runtime import events as runtime_events
 from chalicelib.runtime import tasks as runtime_tasks
+from chalicelib.wake import api as wake
 
 app = Chalice(app_name="aws-research-wizard", configure_logs=False)  # runtime.log writes the lines
 
@@ -52,6 +57,11 @@ for entries in (
     idle,  # is anyone there
     idle_events,  # what begins and ends, and answers a warning
     idle_schedules,  # whatever is due
+    wake,  # a stopped lab's address
+    hours,  # a team's own timetable
+    hours_tasks,  # its moments
+    hours_schedules,  # those that were missed
+    hours_events,  # labs that come and go
     backups,  # can we get it back
     backups_tasks,  # the state machines' steps
     backups_events,  # what Step Functions reports

@@ -43,6 +43,7 @@ TAGS = {
     "idle": "Labs that stop by themselves: why, not now, what if.",
     "backups": "Copies of a lab's files, and the way back from each.",
     "cost": "What labs cost, to the second, and whose it is.",
+    "wake": "A lab's lasting address: its page, and what the page asks for.",
     "account": "What this account has, beside what the records say.",
     "bill": "What AWS says that all of it cost, beside our estimate.",
     "audit": "What happened, in a log that cannot be bent unseen.",
@@ -50,6 +51,7 @@ TAGS = {
 }
 SCHEMES = {
     "person": ("A person's token, `awr_…`: `aws-research-wizard tokens create`.", "awr"),
+    "wake_key": ("A person's key of one lab's page, `awk_…`: `aws-research-wizard jupyter open LAB`.", "awk"),
     "machine": ("A machine's token, `awm_…`: the answer to its claim.", "awm"),
 }
 INTRO = """Ready-to-use multi-user JupyterHub labs on AWS.

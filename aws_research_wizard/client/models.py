@@ -22,6 +22,14 @@ class Access(StrEnum):
     controlled = "controlled"
 
 
+class Action(StrEnum):
+    keep = "keep"
+    warn = "warn"
+    withdraw = "withdraw"
+    stop = "stop"
+    probe = "probe"
+
+
 class AnchorQuery(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -569,6 +577,45 @@ class EventView(BaseModel):
     data: Annotated[dict[str, Any], Field(title="Data")]
 
 
+ForMinutes = TypeAliasType("ForMinutes", Annotated[float, Field(gt=0.0, le=527040.0, title="For Minutes")])
+
+
+class ExemptionRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    until: Annotated[AwareDatetime | None, Field(title="Until")] = None
+    """
+    When it ends; left out: for_minutes from now
+    """
+    for_minutes: Annotated[ForMinutes | None, Field(title="For Minutes")] = None
+    reason: Annotated[
+        str,
+        Field(
+            examples=["a course runs until Friday"],
+            max_length=300,
+            min_length=3,
+            title="Reason",
+        ),
+    ]
+
+
+class ExemptionView(BaseModel):
+    until: Annotated[AwareDatetime, Field(title="Until")]
+    by: Annotated[str, Field(title="By")]
+    reason: Annotated[str, Field(title="Reason")]
+
+
+class ExtendRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    for_minutes: Annotated[float, Field(examples=[120], gt=0.0, le=44640.0, title="For Minutes")]
+    """
+    From now on
+    """
+
+
 class FailedReport(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -632,6 +679,56 @@ class HeldView(BaseModel):
     When it is going to stop, if anybody knows
     """
     frees_why: Annotated[str, Field(title="Frees Why")]
+
+
+class HoursRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    stop: Annotated[str, Field(examples=["19:00"], max_length=5, title="Stop")] = ""
+    """
+    Local time of day; blank: never
+    """
+    start: Annotated[str, Field(examples=["08:00"], max_length=5, title="Start")] = ""
+    """
+    Local time of day; blank: never
+    """
+    tz: Annotated[str, Field(examples=["Europe/Berlin"], max_length=60, title="Tz")]
+    """
+    A time zone of IANA's
+    """
+    days: Annotated[str, Field(examples=["mon-fri"], max_length=60, title="Days")] = "all"
+    holidays: Annotated[list[date] | None, Field(max_length=400, title="Holidays")] = None
+    """
+    Days on which it is not started
+    """
+    grace_minutes: Annotated[int, Field(ge=0, le=720, title="Grace Minutes")] = 0
+    """
+    How long a stop waits for what works
+    """
+    notice_minutes: Annotated[int, Field(ge=1, le=240, title="Notice Minutes")] = 15
+    """
+    How long before people are told
+    """
+
+
+class HoursView(BaseModel):
+    lab_id: Annotated[str, Field(title="Lab Id")]
+    stop: Annotated[str, Field(title="Stop")]
+    start: Annotated[str, Field(title="Start")]
+    tz: Annotated[str, Field(title="Tz")]
+    days: Annotated[str, Field(title="Days")]
+    holidays: Annotated[list[date], Field(title="Holidays")]
+    grace_minutes: Annotated[int, Field(title="Grace Minutes")]
+    notice_minutes: Annotated[int, Field(title="Notice Minutes")]
+    next_stop: Annotated[AwareDatetime | None, Field(title="Next Stop")]
+    next_start: Annotated[AwareDatetime | None, Field(title="Next Start")]
+    told: Annotated[bool, Field(title="Told")]
+    """
+    Were people told of the next stop?
+    """
+    by: Annotated[str, Field(title="By")]
+    set_at: Annotated[AwareDatetime, Field(title="Set At")]
 
 
 class IdleThresholds(BaseModel):
@@ -852,6 +949,14 @@ class PackIdle(BaseModel):
     minutes without anybody at work
     """
     thresholds: IdleThresholds
+    max_busy: Annotated[float, Field(title="Max Busy")]
+    """
+    hours that something may be busy without any load before people are asked
+    """
+    hours_a_day: Annotated[float, Field(title="Hours A Day")]
+    """
+    how long a lab may run each day (UTC); 0: no cap
+    """
 
 
 class PackInstances(BaseModel):
@@ -958,6 +1063,71 @@ class Phase(StrEnum):
     DELETING = "DELETING"
     DELETED = "DELETED"
     FAILED = "FAILED"
+
+
+Idle = TypeAliasType("Idle", Annotated[float, Field(gt=0.0, le=44640.0, title="Idle")])
+
+
+Warning = TypeAliasType("Warning", Annotated[float, Field(ge=0.0, le=1440.0, title="Warning")])
+
+
+MaxBusy = TypeAliasType("MaxBusy", Annotated[float, Field(gt=0.0, le=44640.0, title="Max Busy")])
+
+
+HoursADay = TypeAliasType("HoursADay", Annotated[float, Field(ge=0.0, le=24.0, title="Hours A Day")])
+
+
+Silence = TypeAliasType("Silence", Annotated[float, Field(gt=0.0, le=1440.0, title="Silence")])
+
+
+CpuPercent = TypeAliasType("CpuPercent", Annotated[float, Field(ge=0.0, le=100.0, title="Cpu Percent")])
+
+
+GpuPercent = TypeAliasType("GpuPercent", Annotated[float, Field(ge=0.0, le=100.0, title="Gpu Percent")])
+
+
+NetworkKbPerSecond = TypeAliasType(
+    "NetworkKbPerSecond",
+    Annotated[float, Field(ge=0.0, le=1000000.0, title="Network Kb Per Second")],
+)
+
+
+class PolicyChanges(BaseModel):
+    """
+    What is to be other than it is; times in minutes.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    idle: Annotated[Idle | None, Field(title="Idle")] = None
+    warning: Annotated[Warning | None, Field(title="Warning")] = None
+    max_busy: Annotated[MaxBusy | None, Field(title="Max Busy")] = None
+    hours_a_day: Annotated[HoursADay | None, Field(title="Hours A Day")] = None
+    silence: Annotated[Silence | None, Field(title="Silence")] = None
+    cpu_percent: Annotated[CpuPercent | None, Field(title="Cpu Percent")] = None
+    gpu_percent: Annotated[GpuPercent | None, Field(title="Gpu Percent")] = None
+    network_kb_per_second: Annotated[NetworkKbPerSecond | None, Field(title="Network Kb Per Second")] = None
+
+
+class PolicyView(BaseModel):
+    idle: Annotated[float, Field(title="Idle")]
+    """
+    Minutes without anybody at work
+    """
+    warning: Annotated[float, Field(title="Warning")]
+    max_busy: Annotated[float, Field(title="Max Busy")]
+    cap_warning: Annotated[float, Field(title="Cap Warning")]
+    silence: Annotated[float, Field(title="Silence")]
+    stalled: Annotated[float, Field(title="Stalled")]
+    hours_a_day: Annotated[float, Field(title="Hours A Day")]
+    cpu_percent: Annotated[float, Field(title="Cpu Percent")]
+    gpu_percent: Annotated[float, Field(title="Gpu Percent")]
+    network_kb_per_second: Annotated[float, Field(title="Network Kb Per Second")]
+    minute_s: Annotated[float, Field(title="Minute S")]
+    """
+    How long a minute is on this stage; 60 but where rules are tried
+    """
 
 
 class Problem(BaseModel):
@@ -1088,6 +1258,22 @@ class RemovedView(BaseModel):
     kind: Annotated[str, Field(title="Kind")]
     id: Annotated[str, Field(title="Id")]
     verified_absent: Annotated[bool, Field(title="Verified Absent")]
+
+
+Cursor2 = TypeAliasType("Cursor2", Annotated[str, Field(max_length=2048, title="Cursor")])
+
+
+class ReplayRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    policy: PolicyChanges
+    decision: Annotated[str, Field(max_length=40, title="Decision")] = ""
+    """
+    Only this one
+    """
+    cursor: Annotated[Cursor2 | None, Field(title="Cursor")] = None
+    limit: Annotated[int, Field(ge=1, le=100, title="Limit")] = 50
 
 
 Path = TypeAliasType(
@@ -1379,11 +1565,22 @@ class UserView(BaseModel):
     added_at: Annotated[AwareDatetime, Field(title="Added At")]
 
 
-class Verdict(StrEnum):
-    keep = "keep"
-    adopt = "adopt"
-    remove = "remove"
-    report = "report"
+class WakeKeyView(BaseModel):
+    path: Annotated[str, Field(title="Path")]
+    """
+    The lab's lasting address, from the API's own: /open/LAB
+    """
+    key: Annotated[str | None, Field(title="Key")]
+    """
+    Told once; it stands after # in a link. Null when the request is repeated
+    """
+    expires_at: Annotated[AwareDatetime | None, Field(title="Expires At")]
+
+
+class WayStep(BaseModel):
+    name: Annotated[str, Field(title="Name")]
+    state: Annotated[str, Field(title="State")]
+    seconds: Annotated[float | None, Field(title="Seconds")]
 
 
 class Whoami(BaseModel):
@@ -1402,6 +1599,20 @@ class WhoseQuery(BaseModel):
     email: Annotated[str | None, Field(title="Email")] = None
     """
     Whose: another person's (admins only)
+    """
+
+
+class WhyQuery(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    at: Annotated[AwareDatetime | None, Field(title="At")] = None
+    """
+    The decision that held at this moment
+    """
+    decision: Annotated[str, Field(max_length=40, title="Decision")] = ""
+    """
+    One decision, by its id
     """
 
 
@@ -1435,6 +1646,19 @@ class ChalicelibBackupsModelsCost(BaseModel):
 class ChalicelibBillsRulesCost(StrEnum):
     unblended = "unblended"
     amortized = "amortized"
+
+
+class ChalicelibIdleRulesVerdict(StrEnum):
+    busy = "busy"
+    idle = "idle"
+    unknown = "unknown"
+
+
+class ChalicelibLabsFindingsVerdict(StrEnum):
+    keep = "keep"
+    adopt = "adopt"
+    remove = "remove"
+    report = "report"
 
 
 class AnchorList(BaseModel):
@@ -1655,6 +1879,41 @@ class CostReportView(BaseModel):
     notes: Annotated[list[str], Field(title="Notes")]
 
 
+class DecisionView(BaseModel):
+    id: Annotated[str | None, Field(title="Id")]
+    """
+    null: decided for this answer, and not carried out
+    """
+    at: Annotated[AwareDatetime, Field(title="At")]
+    verdict: ChalicelibIdleRulesVerdict
+    action: Action
+    rule: Annotated[str, Field(title="Rule")]
+    law: Annotated[str, Field(title="Law")]
+    """
+    The rule in words
+    """
+    reason: Annotated[str, Field(title="Reason")]
+    """
+    In words, with the evidence
+    """
+    version: Annotated[str, Field(title="Version")]
+    """
+    Of the rules
+    """
+    kind: Annotated[str | None, Field(title="Kind")]
+    """
+    What the warning is for: idle, stuck, hours, budget
+    """
+    deadline: Annotated[AwareDatetime | None, Field(title="Deadline")]
+    idle_since: Annotated[AwareDatetime | None, Field(title="Idle Since")]
+    next_check: Annotated[AwareDatetime, Field(title="Next Check")]
+    evidence: Annotated[dict[str, Any] | None, Field(title="Evidence")]
+    """
+    What the machine had said, and when that was received
+    """
+    policy: PolicyView
+
+
 class DrillView(BaseModel):
     id: Annotated[str, Field(title="Id")]
     lab_id: Annotated[str, Field(title="Lab Id")]
@@ -1695,7 +1954,7 @@ class FindingView(BaseModel):
     kind: Annotated[str, Field(title="Kind")]
     id: Annotated[str, Field(title="Id")]
     lab_id: Annotated[str | None, Field(title="Lab Id")]
-    verdict: Verdict
+    verdict: ChalicelibLabsFindingsVerdict
     reason: Annotated[str, Field(title="Reason")]
     hint: Annotated[str | None, Field(title="Hint")]
     monthly_cost: Money | None
@@ -1746,6 +2005,26 @@ class LoginView(BaseModel):
     """
     Set when the address is only reached through a tunnel to this port
     """
+
+
+class OpenView(BaseModel):
+    id: Annotated[str, Field(title="Id")]
+    name: Annotated[str, Field(title="Name")]
+    domain: Annotated[str, Field(title="Domain")]
+    phase: Phase
+    changed_at: Annotated[AwareDatetime, Field(title="Changed At")]
+    cause: Annotated[str | None, Field(title="Cause")]
+    hint: Annotated[str | None, Field(title="Hint")]
+    steps: Annotated[list[WayStep], Field(title="Steps")]
+    """
+    Of the start under way, oldest first
+    """
+    may_start: Annotated[bool, Field(title="May Start")]
+    price_per_hour: Annotated[str | None, Field(title="Price Per Hour")]
+    """
+    List price while it runs
+    """
+    access_mode: Annotated[str, Field(title="Access Mode")]
 
 
 class Orders(BaseModel):
@@ -1839,6 +2118,16 @@ class ReconcileView(BaseModel):
     notes: Annotated[list[BillNote], Field(title="Notes")]
 
 
+class Replayed(BaseModel):
+    at: Annotated[AwareDatetime, Field(title="At")]
+    was: DecisionView
+    verdict: ChalicelibIdleRulesVerdict
+    action: Action
+    rule: Annotated[str, Field(title="Rule")]
+    reason: Annotated[str, Field(title="Reason")]
+    differs: Annotated[bool, Field(title="Differs")]
+
+
 class RestoreView(BaseModel):
     id: Annotated[str, Field(title="Id")]
     lab_id: Annotated[str, Field(title="Lab Id")]
@@ -1918,6 +2207,43 @@ class UserList(BaseModel):
     cursor: Annotated[str | None, Field(title="Cursor")] = None
 
 
+class WhyView(BaseModel):
+    lab_id: Annotated[str, Field(title="Lab Id")]
+    phase: Phase
+    cause: Annotated[str | None, Field(title="Cause")]
+    """
+    Why it is stopped, if it was not asked for
+    """
+    now: DecisionView | None
+    """
+    What the rules say now; null while it does not run
+    """
+    decision: DecisionView | None
+    """
+    What was asked for with at or decision
+    """
+    last_stop: DecisionView | None
+    """
+    The decision that last stopped it
+    """
+    stops_at: Annotated[AwareDatetime | None, Field(title="Stops At")]
+    """
+    A warning stands
+    """
+    kept_until: Annotated[AwareDatetime | None, Field(title="Kept Until")]
+    """
+    Somebody asked to keep it running
+    """
+    kept_by: Annotated[str | None, Field(title="Kept By")]
+    exemption: ExemptionView | None
+    next_check: Annotated[AwareDatetime | None, Field(title="Next Check")]
+    may_be_culled: Annotated[list[str], Field(title="May Be Culled")]
+    """
+    People whose servers nobody uses, though the lab may be busy
+    """
+    policy: PolicyView
+
+
 class AccountView(BaseModel):
     run: Annotated[str, Field(title="Run")]
     at: Annotated[AwareDatetime, Field(title="At")]
@@ -1958,6 +2284,11 @@ class Claimed(BaseModel):
     token: Annotated[str, Field(title="Token")]
     login_key: Annotated[str, Field(title="Login Key")]
     orders: Orders
+
+
+class DecisionList(BaseModel):
+    items: Annotated[list[DecisionView], Field(title="Items")]
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
 
 
 class DrillList(BaseModel):
@@ -2039,6 +2370,14 @@ class LabView(BaseModel):
     """
     Why it does not run the release that was asked for, or when it will
     """
+    stops_at: Annotated[AwareDatetime | None, Field(title="Stops At")]
+    """
+    People are warned that it stops then, unless somebody or something works
+    """
+    notice: Annotated[str | None, Field(title="Notice")]
+    """
+    The warning in words; null in lists, and while there is none
+    """
     receipt: ReceiptView | None
     """
     Once deleted: what was removed, and what is kept at which cost
@@ -2051,6 +2390,12 @@ class PersonList(BaseModel):
     """
     Ask with it for the next page; null at the end
     """
+
+
+class ReplayView(BaseModel):
+    policy: PolicyView
+    items: Annotated[list[Replayed], Field(title="Items")]
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
 
 
 class StockList(BaseModel):

@@ -10,6 +10,9 @@ Who may read a data set, as the AWS Registry of Open Data says it.
 """
 
 
+Action: TypeAlias = Literal["keep", "warn", "withdraw", "stop", "probe"]
+
+
 class AnchorQuery(TypedDict):
     after: NotRequired[int]
     """
@@ -342,6 +345,28 @@ class EventView(TypedDict):
     data: dict[str, Any]
 
 
+class ExemptionRequest(TypedDict):
+    until: NotRequired[str | None]
+    """
+    When it ends; left out: for_minutes from now
+    """
+    for_minutes: NotRequired[float | None]
+    reason: str
+
+
+class ExemptionView(TypedDict):
+    until: str
+    by: str
+    reason: str
+
+
+class ExtendRequest(TypedDict):
+    for_minutes: float
+    """
+    From now on
+    """
+
+
 class FailedReport(TypedDict):
     step: str
     cause: str
@@ -387,6 +412,53 @@ class HeldView(TypedDict):
     When it is going to stop, if anybody knows
     """
     frees_why: str
+
+
+class HoursRequest(TypedDict):
+    stop: NotRequired[str]
+    """
+    Local time of day; blank: never
+    """
+    start: NotRequired[str]
+    """
+    Local time of day; blank: never
+    """
+    tz: str
+    """
+    A time zone of IANA's
+    """
+    days: NotRequired[str]
+    holidays: NotRequired[list[str]]
+    """
+    Days on which it is not started
+    """
+    grace_minutes: NotRequired[int]
+    """
+    How long a stop waits for what works
+    """
+    notice_minutes: NotRequired[int]
+    """
+    How long before people are told
+    """
+
+
+class HoursView(TypedDict):
+    lab_id: str
+    stop: str
+    start: str
+    tz: str
+    days: str
+    holidays: list[str]
+    grace_minutes: int
+    notice_minutes: int
+    next_stop: str | None
+    next_start: str | None
+    told: bool
+    """
+    Were people told of the next stop?
+    """
+    by: str
+    set_at: str
 
 
 class IdleThresholds(TypedDict):
@@ -558,6 +630,14 @@ class PackIdle(TypedDict):
     minutes without anybody at work
     """
     thresholds: IdleThresholds
+    max_busy: float
+    """
+    hours that something may be busy without any load before people are asked
+    """
+    hours_a_day: float
+    """
+    how long a lab may run each day (UTC); 0: no cap
+    """
 
 
 class PackInstances(TypedDict):
@@ -648,6 +728,41 @@ Team: TypeAlias = str
 Phase: TypeAlias = Literal["PROVISIONING", "READY", "STOPPING", "STOPPED", "STARTING", "SCALING", "DELETING", "DELETED", "FAILED"]
 
 
+class PolicyChanges(TypedDict):
+    """
+    What is to be other than it is; times in minutes.
+    """
+
+    idle: NotRequired[float | None]
+    warning: NotRequired[float | None]
+    max_busy: NotRequired[float | None]
+    hours_a_day: NotRequired[float | None]
+    silence: NotRequired[float | None]
+    cpu_percent: NotRequired[float | None]
+    gpu_percent: NotRequired[float | None]
+    network_kb_per_second: NotRequired[float | None]
+
+
+class PolicyView(TypedDict):
+    idle: float
+    """
+    Minutes without anybody at work
+    """
+    warning: float
+    max_busy: float
+    cap_warning: float
+    silence: float
+    stalled: float
+    hours_a_day: float
+    cpu_percent: float
+    gpu_percent: float
+    network_kb_per_second: float
+    minute_s: float
+    """
+    How long a minute is on this stage; 60 but where rules are tried
+    """
+
+
 class Problem(TypedDict):
     """
     What every error looks like.
@@ -734,6 +849,16 @@ class RemovedView(TypedDict):
     kind: str
     id: str
     verified_absent: bool
+
+
+class ReplayRequest(TypedDict):
+    policy: PolicyChanges
+    decision: NotRequired[str]
+    """
+    Only this one
+    """
+    cursor: NotRequired[str | None]
+    limit: NotRequired[int]
 
 
 Path: TypeAlias = str
@@ -919,7 +1044,22 @@ class UserView(TypedDict):
     added_at: str
 
 
-Verdict: TypeAlias = Literal["keep", "adopt", "remove", "report"]
+class WakeKeyView(TypedDict):
+    path: str
+    """
+    The lab's lasting address, from the API's own: /open/LAB
+    """
+    key: str | None
+    """
+    Told once; it stands after # in a link. Null when the request is repeated
+    """
+    expires_at: str | None
+
+
+class WayStep(TypedDict):
+    name: str
+    state: str
+    seconds: float | None
 
 
 class Whoami(TypedDict):
@@ -935,6 +1075,17 @@ class WhoseQuery(TypedDict):
     email: NotRequired[str | None]
     """
     Whose: another person's (admins only)
+    """
+
+
+class WhyQuery(TypedDict):
+    at: NotRequired[str | None]
+    """
+    The decision that held at this moment
+    """
+    decision: NotRequired[str]
+    """
+    One decision, by its id
     """
 
 
@@ -957,6 +1108,12 @@ class ChalicelibBackupsModelsCost(TypedDict):
 
 
 ChalicelibBillsRulesCost: TypeAlias = Literal["unblended", "amortized"]
+
+
+ChalicelibIdleRulesVerdict: TypeAlias = Literal["busy", "idle", "unknown"]
+
+
+ChalicelibLabsFindingsVerdict: TypeAlias = Literal["keep", "adopt", "remove", "report"]
 
 
 class AnchorList(TypedDict):
@@ -1156,6 +1313,41 @@ class CostReportView(TypedDict):
     notes: list[str]
 
 
+class DecisionView(TypedDict):
+    id: str | None
+    """
+    null: decided for this answer, and not carried out
+    """
+    at: str
+    verdict: ChalicelibIdleRulesVerdict
+    action: Action
+    rule: str
+    law: str
+    """
+    The rule in words
+    """
+    reason: str
+    """
+    In words, with the evidence
+    """
+    version: str
+    """
+    Of the rules
+    """
+    kind: str | None
+    """
+    What the warning is for: idle, stuck, hours, budget
+    """
+    deadline: str | None
+    idle_since: str | None
+    next_check: str
+    evidence: dict[str, Any] | None
+    """
+    What the machine had said, and when that was received
+    """
+    policy: PolicyView
+
+
 class DrillView(TypedDict):
     id: str
     lab_id: str
@@ -1196,7 +1388,7 @@ class FindingView(TypedDict):
     kind: str
     id: str
     lab_id: str | None
-    verdict: Verdict
+    verdict: ChalicelibLabsFindingsVerdict
     reason: str
     hint: str | None
     monthly_cost: Money | None
@@ -1247,6 +1439,26 @@ class LoginView(TypedDict):
     """
     Set when the address is only reached through a tunnel to this port
     """
+
+
+class OpenView(TypedDict):
+    id: str
+    name: str
+    domain: str
+    phase: Phase
+    changed_at: str
+    cause: str | None
+    hint: str | None
+    steps: list[WayStep]
+    """
+    Of the start under way, oldest first
+    """
+    may_start: bool
+    price_per_hour: str | None
+    """
+    List price while it runs
+    """
+    access_mode: str
 
 
 class Orders(TypedDict):
@@ -1331,6 +1543,16 @@ class ReconcileView(TypedDict):
     notes: list[BillNote]
 
 
+class Replayed(TypedDict):
+    at: str
+    was: DecisionView
+    verdict: ChalicelibIdleRulesVerdict
+    action: Action
+    rule: str
+    reason: str
+    differs: bool
+
+
 class RestoreView(TypedDict):
     id: str
     lab_id: str
@@ -1410,6 +1632,43 @@ class UserList(TypedDict):
     cursor: NotRequired[str | None]
 
 
+class WhyView(TypedDict):
+    lab_id: str
+    phase: Phase
+    cause: str | None
+    """
+    Why it is stopped, if it was not asked for
+    """
+    now: DecisionView | None
+    """
+    What the rules say now; null while it does not run
+    """
+    decision: DecisionView | None
+    """
+    What was asked for with at or decision
+    """
+    last_stop: DecisionView | None
+    """
+    The decision that last stopped it
+    """
+    stops_at: str | None
+    """
+    A warning stands
+    """
+    kept_until: str | None
+    """
+    Somebody asked to keep it running
+    """
+    kept_by: str | None
+    exemption: ExemptionView | None
+    next_check: str | None
+    may_be_culled: list[str]
+    """
+    People whose servers nobody uses, though the lab may be busy
+    """
+    policy: PolicyView
+
+
 class AccountView(TypedDict):
     run: str
     at: str
@@ -1450,6 +1709,11 @@ class Claimed(TypedDict):
     token: str
     login_key: str
     orders: Orders
+
+
+class DecisionList(TypedDict):
+    items: list[DecisionView]
+    cursor: NotRequired[str | None]
 
 
 class DrillList(TypedDict):
@@ -1531,6 +1795,14 @@ class LabView(TypedDict):
     """
     Why it does not run the release that was asked for, or when it will
     """
+    stops_at: str | None
+    """
+    People are warned that it stops then, unless somebody or something works
+    """
+    notice: str | None
+    """
+    The warning in words; null in lists, and while there is none
+    """
     receipt: ReceiptView | None
     """
     Once deleted: what was removed, and what is kept at which cost
@@ -1543,6 +1815,12 @@ class PersonList(TypedDict):
     """
     Ask with it for the next page; null at the end
     """
+
+
+class ReplayView(TypedDict):
+    policy: PolicyView
+    items: list[Replayed]
+    cursor: NotRequired[str | None]
 
 
 class StockList(TypedDict):

@@ -166,7 +166,7 @@ def settle_money(team: str, lab_id: str, spent: Decimal, keep: Decimal, now: dat
 def _settled(team: str, lab_id: str, spent: Decimal, keep: Decimal, now: datetime, month: str) -> tuple[Write, ...]:
     this = month in ("", budgets.month_of(now))
     seen = _book(team, lab_id, now) if this else store.book(team, lab_id, month)
-    after = budgets.settled(seen.line, spent, keep if this else budgets.ZERO, now)
+    after = budgets.settled(seen.line, spent, keep if this and _runs(seen) else budgets.ZERO, now)
     total = seen.total
     moved = Month(total.month, total.spent + after.spent - seen.line.spent, total.held + after.held - seen.line.held)
     news = tuple(budgets.reached(seen.terms.budget, moved._replace(announced=total.announced)))
@@ -175,6 +175,13 @@ def _settled(team: str, lab_id: str, spent: Decimal, keep: Decimal, now: datetim
         return past
     written = store.announce(team, total, news, moved), store.enter(seen, seen.month, after)
     return *written, *past, *(_told(team, seen.terms, moved, one, now) for one in news)
+
+
+def _runs(seen: Book) -> bool:
+    """Is the lab's line open, here or from the month before? A meter that heard late of a stop sets nothing aside again; a lab
+    from before there were lines has none to say so."""
+    known = f"MONEY#{seen.month}#{seen.lab_id}" in seen.versions
+    return bool(seen.line.since or seen.past.since) or not known
 
 
 def _told(team: str, terms: Terms, month: Month, one: Threshold, now: datetime, **more: object) -> Write:

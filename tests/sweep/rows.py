@@ -17,6 +17,8 @@ ENDS: Mapping[str, tuple[str, ...]] = {  # the phase in which a flow ends when a
     "provision": ("READY",),
     "undone": ("FAILED",),
     "stop": ("STOPPED",),
+    "idle": ("STOPPED",),
+    "hours": ("STOPPED",),
     "start": ("READY",),
     "scale": ("READY",),
     "teardown": ("DELETED",),
@@ -25,7 +27,7 @@ ENDS: Mapping[str, tuple[str, ...]] = {  # the phase in which a flow ends when a
 }
 MACHINES: Mapping[str, tuple[str, ...]] = {
     "provision_lab": ("provision", "undone"),
-    "stop_lab": ("stop",),
+    "stop_lab": ("stop", "idle", "hours"),
     "start_lab": ("start",),
     "scale_lab": ("scale",),
     "teardown_lab": ("teardown",),
@@ -83,6 +85,9 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "reconcile_account": (*LIFE, *WORK),
     "nightly_backups": (*LIFE, *WORK),
     "sweep_idle": ("idle",),
+    "run_hours": ("hours",),
+    "sweep_hours": ("hours",),
+    "follow_labs": ("provision", "start", "teardown"),
     "prune_backups": ("prune",),
     "drill_backups": ("weekly",),
     "check_audit": ("audit",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
 from typing import NamedTuple
 
 from tests.fakes.sim import (
@@ -27,6 +28,17 @@ class Flow(NamedTuple):
     timers: Collection[str] = ()
 
 
+def abandoned(town: Town) -> str:
+    """A lab in which nobody has done anything for almost as long as the pack allows."""
+    lab_id = ready(town)
+    for key, one in town.machines.shelf.items():
+        town.machines.shelf.put(key, {**one, "idle": True})
+    while max((minutes for _, minutes in town._left()), default=0) > 5:
+        town.tick()
+    assert town.lab(lab_id)["phase"] == "READY", town.lab(lab_id)
+    return lab_id
+
+
 class Everything(set[str]):
     def __contains__(self, _name: object) -> bool:
         return True
@@ -48,6 +60,22 @@ def stopped(town: Town) -> str:
     town.stop(lab_id)
     town.quiet()
     return lab_id
+
+
+def timed(town: Town) -> str:
+    """A lab whose people were told that its timetable stops it in a few minutes."""
+    lab_id = ready(town)
+    stop = town.now + timedelta(minutes=18)
+    answer = town.call("PUT", f"/labs/{lab_id}/hours", {"stop": f"{stop:%H:%M}", "tz": "UTC"})
+    assert answer.status == 200, answer.text
+    for _ in range(2):
+        town.tick()
+    assert town.ask_hours(lab_id)["plan"]["told"], town.ask_hours(lab_id)
+    return lab_id
+
+
+def its_hour_comes(town: Town, _lab: str) -> None:
+    town._pass(timedelta(minutes=10))
 
 
 def backed_up(town: Town) -> str:
@@ -102,7 +130,9 @@ def fired(function: str) -> Callable[[Town, str], object]:
 ROWS = (
     Flow("provision", nothing, lambda town, _: town.ask("POST", "/labs", {"domain": "genomics", "users": 2})),
     Flow("undone", sold_out, lambda town, _: town.ask("POST", "/labs", {"domain": "genomics", "users": 2})),
+    Flow("hours", timed, its_hour_comes),
     Flow("stop", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/stop")),
+    Flow("idle", abandoned, lambda _town, _lab: None),
     Flow("start", stopped, lambda town, lab: town.ask("POST", f"/labs/{lab}/start")),
     Flow("scale", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/scale", {"instance_type": "r6i.4xlarge"})),
     Flow("backup", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/backups", {})),

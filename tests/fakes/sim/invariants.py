@@ -347,6 +347,43 @@ def counted_people(seen: Evidence) -> Iterator[str]:
             yield f"lab {lab.id} counts {lab.get('members')} people, and has {len(lab.members)}"
 
 
+# ---- idleness ------------------------------------------------------------------------------------------------------------
+
+
+@law("idle-watched", "a lab that runs stands in the index of what the idle rules look at; at rest no other does")
+def idle_watched(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        watched = next((one for one in lab.under("IDLE") if one["sk"] == "IDLE"), {})
+        if lab.phase is Phase.READY and not watched.get("idle_at"):
+            yield f"lab {lab.id} runs, and the idle rules never look at it"
+        if lab.phase is not Phase.READY and watched.get("idle_at"):
+            yield f"lab {lab.id} is {lab.phase}, and the idle rules still look at it"
+
+
+@law("idle-warned", "no lab is stopped as idle without a warning that stood, and each warning has one outcome", always=True)
+def idle_warned(seen: Evidence) -> Iterator[str]:
+    standing: dict[str, bool] = {}
+    for fact in seen.facts:
+        lab_id, name = fact["pk"], fact["name"]
+        if name == "LabIdleWarned":
+            if standing.get(lab_id):
+                yield f"{lab_id} was warned twice"
+            standing[lab_id] = True
+        elif name in ("LabIdleStopped", "LabIdleWithdrawn", "LabExtended", "LabExempted"):
+            if name in ("LabIdleStopped", "LabIdleWithdrawn") and not standing.get(lab_id):
+                yield f"{name} of {lab_id}, and no warning stood"
+            standing[lab_id] = False
+        elif name in ("LabStopping", "LabDeleting", "LabScaling", "LabStopped", "LabFailed") and "reason" not in fact["data"]:
+            standing[lab_id] = False
+
+
+@law("idle-shown", "people are warned of a stop only while the lab runs", always=True)
+def idle_shown(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        if lab.get("stops_at") and lab.phase is not Phase.READY:
+            yield f"lab {lab.id} is {lab.phase}, and says that it stops at {lab.get('stops_at')}"
+
+
 # ---- the audit log -------------------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,5 @@
 """A lab's machine, played: once EC2 runs it, it claims itself, says that it is ready, beats, and does the work it is ordered to
-do.
+do. Its people work, unless a flow says that they left it alone (`idle`).
 
 It speaks to the API as the real one does (aws_research_wizard/host): again and again while nobody answers, and again for a
 while when it is not known yet; what it was told on its own disk survives a stop. `WORKERS` plays a kind of work: (cloud,
@@ -33,6 +33,19 @@ def worker(kind: str) -> Callable[[Worker], Worker]:
         return play
 
     return register
+
+
+def _server(state: str) -> Json:
+    """Somebody's server, at work or left alone for hours; a tab is open all the same."""
+    kernel = {"id": "k1", "name": "genomics-python", "state": state, "for_s": 7200, "connections": 1}
+    return {
+        "user": "ada@university.edu",
+        "started_s": 9000,
+        "requests_s": 7200,
+        "cpu": 0.5,
+        "connections": 1,
+        "kernels": [kernel],
+    }
 
 
 class Machines:
@@ -126,7 +139,8 @@ class Machines:
         self._took(one, answer, {"step": "up"}, refused={"step": "up"})
 
     def _beat(self, one: Json) -> None:
-        body = {"boot_id": f"boot-{one['id']}-{one['boots']}", "uptime_s": 60, "servers": [], "storage_used_bytes": 6144}
+        body = {"boot_id": f"boot-{one['id']}-{one['boots']}", "uptime_s": 60, "storage_used_bytes": 6144}
+        body |= {"seq": int(self.cloud.seconds()), "servers": [_server("idle" if one.get("idle") else "busy")]}
         body |= {"release": one["release"]} if one.get("release") else {}
         answer = self.town.say(one["token"], "heartbeat", body)
         ordered = {piece["id"]: piece for piece in answer.json.get("work", [])} if answer.status == 200 else {}

@@ -12,7 +12,7 @@ from tests.fakes.sim.efs import EFS
 from tests.fakes.sim.iam import IAM
 from tests.fakes.sim.pricing import Pricing
 from tests.fakes.sim.s3 import S3
-from tests.fakes.sim.small import SQS, SSM, STS, CloudWatch, Logs, Route53, SecretsManager
+from tests.fakes.sim.small import SQS, SSM, STS, CloudWatch, Logs, Route53, Scheduler, SecretsManager
 from tests.fakes.sim.workflows import StepFunctions
 
 SERVICES: Mapping[str, type[Service]] = {
@@ -26,6 +26,7 @@ SERVICES: Mapping[str, type[Service]] = {
     "pricing": Pricing,
     "route53": Route53,
     "s3": S3,
+    "scheduler": Scheduler,
     "secretsmanager": SecretsManager,
     "sqs": SQS,
     "ssm": SSM,

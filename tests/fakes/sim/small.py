@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.fakes.sim.cloud import ACCOUNT, Json, Service
@@ -68,6 +70,39 @@ class SQS(Service):
 
     def _get_queue_attributes(self, QueueUrl: str, AttributeNames: Any = ()) -> Json:  # noqa: N803
         return {"Attributes": {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}}
+
+
+class Scheduler(Service):
+    """Schedules of one moment that go when they have gone off."""
+
+    def _create_schedule(self, **asked: Any) -> Json:
+        if self.at("schedules").get(asked["Name"]) is not None:
+            raise refusal("ConflictException", "Schedule already exists.")
+        self.put("schedules", asked["Name"], asked)
+        return {"ScheduleArn": asked["Name"]}
+
+    def _update_schedule(self, **asked: Any) -> Json:
+        if self.at("schedules").get(asked["Name"]) is None:
+            raise refusal("ResourceNotFoundException", "Schedule does not exist.")
+        self.put("schedules", asked["Name"], asked)
+        return {"ScheduleArn": asked["Name"]}
+
+    def _delete_schedule(self, Name: str, **_: Any) -> Json:  # noqa: N803
+        if self.at("schedules").get(Name) is None:
+            raise refusal("ResourceNotFoundException", "Schedule does not exist.")
+        self.drop("schedules", Name)
+        return {}
+
+    def gone_off(self) -> list[tuple[str, Json]]:
+        """The functions that are called now, and with what."""
+        due = [one for one in self.at("schedules").values() if self._moment(one) <= self.cloud.now]
+        for one in due:
+            self.drop("schedules", one["Name"])
+        return [(one["Target"]["Arn"].rpartition("-")[2], json.loads(one["Target"]["Input"])) for one in due]
+
+    @staticmethod
+    def _moment(schedule: Json) -> datetime:
+        return datetime.fromisoformat(schedule["ScheduleExpression"][3:-1]).replace(tzinfo=UTC)
 
 
 class CloudWatch(Service):

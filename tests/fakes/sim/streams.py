@@ -42,14 +42,15 @@ def left_of(records: Records, answer: Any) -> Records:
     return tuple(one for one in records if one["dynamodb"]["SequenceNumber"] in failed)
 
 
-def due(before: datetime, now: datetime, still: bool) -> list[str]:
+def due(before: datetime, now: datetime, still: bool, idle: bool = True) -> list[str]:
     """The timers that fire between two moments. What mends labs may run at any time, so it always does, and what tidies up after
-    them does once no lab moves (`still`): no world is bound to a minute. The log's check, pruning and drills go by the clock."""
+    them does once no lab moves (`still`): no world is bound to a minute. The log's check, pruning and drills go by the clock. The
+    sweep of idle labs is only called when one may be due: else it finds nothing."""
     import app
 
     timers = [one for one in app.app.event_sources if hasattr(one, "schedule_expression")]
     always = (*MENDING, *TIDYING) if still else MENDING
-    clocked = [one for one in timers if one.name not in (*MENDING, *TIDYING)]
+    clocked = [one for one in timers if one.name not in (*MENDING, *TIDYING) and (idle or one.name != "sweep_idle")]
     return [*always, *(one.name for one in clocked if _fires(one.schedule_expression, before, now))]
 
 

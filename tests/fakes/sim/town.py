@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -107,6 +108,12 @@ class Town:
         for (pk, sk), item in self.cloud.shelf("table.labs").items():
             if sk == "LAB" and item.get("due", {}).get("S", "").startswith("0#") and "deadline" in item:
                 yield pk, int(_epoch(item["deadline"]["S"]) - self.cloud.seconds()) // 60
+            if sk == "IDLE" and "idle_at" in item and pk.removeprefix("LAB#") in self._idle():
+                yield pk, max(0, int(_epoch(item["idle_at"]["S"]) - self.cloud.seconds()) // 60)
+
+    def _idle(self) -> set[str]:
+        """Labs that nobody uses. Of the others a sweep of the idle ones changes nothing but when it looks again."""
+        return {one["lab"] for one in self.machines.shelf.values() if one.get("idle")}
 
     def _means(self, ref: str) -> str:
         """Whose is this token now?"""
@@ -309,8 +316,11 @@ class Town:
         self.cloud.pass_time(span)
         self.workflows.pass_time()
         self.machines.pulse()
-        for name in due(before, self.cloud.now, still=not any(self._left())):
+        left = list(self._left())
+        for name in due(before, self.cloud.now, still=not left, idle=any(not minutes for _, minutes in left)):
             bus.queue(self.cloud, Delivery(name, self._timer(name)))
+        for name, event in self.cloud.client("scheduler").gone_off():
+            bus.queue(self.cloud, Delivery(name, bus.envelope(self.cloud, event)))
 
     def _timer(self, name: str) -> Json:
         event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "resources": [name]}
@@ -417,6 +427,11 @@ class Town:
     def lab(self, lab_id: str) -> Json:
         found: Json = self.cloud.shelf("table.labs").get((f"LAB#{lab_id}", "LAB"), {})
         return {name: next(iter(value.values())) for name, value in found.items()}
+
+    def ask_hours(self, lab_id: str) -> Json:
+        """What is kept of its timetable."""
+        item = self.cloud.shelf("table.labs").get((f"LAB#{lab_id}", "HOURS"))
+        return dict(json.loads(item["said"]["S"])) if item else {}
 
     def labs(self) -> list[str]:
         return [pk.removeprefix("LAB#") for (pk, sk), _ in self.cloud.shelf("table.labs").items() if sk == "LAB"]
