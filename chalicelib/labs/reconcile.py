@@ -130,6 +130,8 @@ def machine_changed(instance_id: str, now: datetime, state: str = "", at: str = 
     except NotFound:
         return
     _tell_power(lab, seen, state, at, now)
+    if state == "stopping":  # nobody waits for that
+        return
     if lab.instance_id == instance_id and seen.state == "running" and lab.phase in MOVING:
         point_name(lab, seen)
     tell_workflow(lab)
