@@ -187,12 +187,20 @@ def pay(head: Head, now: datetime) -> None:
     if not head.state.team:
         return
     today = day_of(now)
-    need = limits.Need(tuple(one.type for one in head.state.machines if one.running))
-    keep = limits.share(need) or Decimal(0)
+    keep = _keep(head.lab)
     if today.day == 1:
         last = today - timedelta(days=1)
         limits.settle_money(head.state.team, head.lab, month_cost(head.lab, last), Decimal(0), now, month_of(last))
     limits.settle_money(head.state.team, head.lab, month_cost(head.lab, today), keep, now)
+
+
+def _keep(lab_id: str) -> Decimal:
+    """What stays set aside while the lab runs; whether it does, limits knows better than a ledger that may be late."""
+    try:
+        lab = labs.as_it_is(lab_id)
+    except NotFound:
+        return Decimal(0)
+    return limits.share(limits.Need((lab.instance_type,))) or Decimal(0)
 
 
 def month_cost(lab_id: str, day: date) -> Decimal:

@@ -24,6 +24,7 @@ from tests.fakes.sim.cloud import Cloud
 from tests.fakes.sim.installed import installed
 from tests.unit.cost.conftest import ADA, BOB, LAB, Story
 from tests.unit.cost.histories import DAY, histories
+from tests.unit.cost.test_routes import a_lab
 
 HOUR = timedelta(hours=1)
 
@@ -154,11 +155,12 @@ def test_the_budget_hears_what_the_month_has_cost_and_what_a_running_lab_keeps_a
     story.runs(NOW, ADA)
     service.heard(LAB, "LabReady", NOW, NOW + HOUR)
     team, lab, spent, keep, now = heard[-1]
-    assert (team, lab, now, keep > 0) == ("lovelace", LAB, NOW + HOUR, True)
+    assert (team, lab, now, keep) == ("lovelace", LAB, NOW + HOUR, 0), "nobody knows this lab any more"
     assert spent == meter.spent(whole())
     story.stops(NOW + HOUR)
+    a_lab()
     service.heard(LAB, "LabStopped", NOW + HOUR, NOW + 2 * HOUR)
-    assert heard[-1][3] == 0
+    assert heard[-1][3] == limits.share(limits.Need(("r6i.2xlarge",))), "whether it rests, limits knows"
 
 
 def test_the_first_day_of_a_month_settles_the_last_one_too(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
