@@ -1,6 +1,6 @@
 """The commands about labs, in the order of a lab's life."""
 
-from aws_research_wizard.cli import backups, changing, costs, looking, making, members, upgrading
+from aws_research_wizard.cli import backups, changing, costs, hours, looking, making, members, upgrading
 from aws_research_wizard.cli.session import Format, command, group
 
 app = group("Labs: make, open, stop, start, scale, delete, share them.")
@@ -13,7 +13,7 @@ command(
 )(making.deploy)
 command(app, "list", "jupyter list", "jupyter list --output json")(looking.list_labs)
 command(app, "status", "jupyter status genomics-k3x9 --watch")(looking.status)
-command(app, "open", "jupyter open genomics-k3x9", "jupyter open --no-browser")(looking.open_lab)
+command(app, "open", "jupyter open genomics-k3x9", "jupyter open genomics-k3x9 --start")(looking.open_lab)
 command(app, "logs", "jupyter logs genomics-k3x9 --follow")(looking.logs)
 command(app, "events", "jupyter events genomics-k3x9 --follow")(looking.events)
 command(app, "stop", "jupyter stop genomics-k3x9")(changing.stop)
@@ -24,6 +24,13 @@ command(
     "jupyter scale genomics-k3x9 --users 20",
     "jupyter scale genomics-k3x9 --instance-type r6i.8xlarge --shared-storage 2TB",
 )(changing.scale)
+command(
+    app,
+    "hours",
+    'jupyter hours genomics-k3x9 --stop "19:00" --start "08:00" --tz Europe/Berlin --days mon-fri',
+    "jupyter hours genomics-k3x9",
+    "jupyter hours genomics-k3x9 --off",
+)(hours.hours)
 command(app, "upgrade", "jupyter upgrade genomics-k3x9 --backup")(upgrading.upgrade)
 command(app, "delete", "jupyter delete genomics-k3x9 --keep-data")(changing.delete)
 command(

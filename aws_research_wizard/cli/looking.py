@@ -11,7 +11,8 @@ from aws_research_wizard.cli import cards, costs, doorway, labs, screen
 from aws_research_wizard.cli.session import PROGRAM, Format, connect, emit
 
 if TYPE_CHECKING:
-    from aws_research_wizard.client.shapes import EventView, LineView
+    from aws_research_wizard.client.calls import Calls
+    from aws_research_wizard.client.shapes import EventView, LabView, LineView
 
 PAUSE = 1.5
 NONE_YET = f"No labs yet. Make one: {PROGRAM} jupyter quick-start --domain genomics"
@@ -39,13 +40,24 @@ def status(lab: str, watch: bool, output: Format) -> None:
 
 @labs.any_lab
 @click.option("--browser/--no-browser", default=True, help="Also open it in this machine's browser (the default).")
-def open_lab(lab: str, browser: bool, output: Format) -> None:
-    """A link that signs you in, opened.
+@click.option("--start", is_flag=True, help="Start it first, if it is stopped.")
+@click.option("--forget", is_flag=True, help="Take back your key of its page.")
+def open_lab(lab: str, browser: bool, start: bool, forget: bool, output: Format) -> None:
+    """A link that signs you in, opened; for a stopped lab, your own link to its page, which can start it.
 
     Where a lab is reached through SSM, the tunnel is opened too, and stays until Ctrl-C.
     """
     with connect() as calls:
         found = labs.find(calls, lab)
+        if forget:
+            labs.ask(lambda: calls.take_wake_key_back(found["id"]), "take your key back")
+            return emit(
+                output, {"lab": found["id"], "forgotten": True}, f"Your links to the page of {found['id']} open nothing now"
+            )
+        if found["phase"] in ("STOPPED", "FAILED", "STARTING", "STOPPING"):
+            if not start:
+                return _wake_link(calls, found["id"], found["phase"], output)
+            found = _started(calls, found, output)
         link = labs.ask(lambda: calls.login(found["id"]), f"open {found['id']}")
     if output is Format.JSON:
         screen.say_json(doorway.described(link))
@@ -54,6 +66,32 @@ def open_lab(lab: str, browser: bool, output: Format) -> None:
     else:
         screen.say(link["url"])
         doorway.browse(link["url"], wanted=browser)
+
+
+def _wake_link(calls: "Calls", lab_id: str, phase: str, output: Format) -> None:
+    """The lab's lasting address with this person's own key behind the #, where no server sees it."""
+    from aws_research_wizard.client.errors import WizardError
+
+    key = labs.ask(lambda: calls.give_wake_key(lab_id), "make a link")
+    if key["key"] is None:
+        raise WizardError("a key was made, but it got lost on the way", f"make another: {PROGRAM} jupyter open {lab_id}")
+    address = f"{calls.wire.url.rstrip('/')}{key['path']}"
+    if output is Format.JSON:
+        return screen.say_json(
+            {"phase": phase, "address": address, "url": f"{address}#{key['key']}", "expires_at": key["expires_at"]}
+        )
+    screen.say(f"{address}#{key['key']}")
+    screen.tell(f"{lab_id} is {phase}. This page starts it when you ask it to, and takes you in. The link is yours alone;")
+    screen.tell(
+        f"to others give {address}, where each needs their own key. Start it now: {PROGRAM} jupyter open {lab_id} --start"
+    )
+
+
+def _started(calls: "Calls", found: "LabView", output: Format) -> "LabView":
+    if found["phase"] in ("STOPPED", "FAILED"):
+        stopped = found
+        found = labs.ask(lambda: calls.start_lab(stopped["id"]), f"start {stopped['id']}")
+    return labs.wait(calls, found, ("READY",), output)[0]
 
 
 @labs.any_lab

@@ -20,6 +20,8 @@ DOORS: dict[str, tuple[str, bool, str]] = {
     "login": ("account", False, "Sign in to a control plane with a token."),
     "logout": ("account", False, "Forget a control plane and its token."),
     "whoami": ("account", False, "Who the token says you are."),
+    "budget": ("budget", True, "What a team's labs may cost in a month: set, show, remove."),
+    "quota": ("quota", True, "What a team may use at once, who uses it, when it frees: show, set."),
     "limits": ("account", False, "How many labs your teams have and may have."),
     "tokens": ("tokens", True, "Your access tokens: create, list, revoke."),
     "people": ("people", True, "Who may use this control plane (for its administrators)."),

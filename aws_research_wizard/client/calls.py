@@ -50,6 +50,26 @@ class Calls:
         """What my teams use and may use."""
         return self._get("/limits")
 
+    def team_limits(self, team: str) -> shapes.TeamLimits:
+        """What a team may use, uses, and when some of it comes free."""
+        return self._get(f"/limits/{_part(team)}")
+
+    def put_quota(self, team: str, wish: shapes.QuotaRequest, key: str = "") -> shapes.TeamLimits:
+        """Decide what a team may use (for administrators)."""
+        return self._send("PUT", f"/limits/{_part(team)}", wish, key=key)
+
+    def budget(self, team: str) -> shapes.BudgetView:
+        """A team's money this month."""
+        return self._get(f"/budgets/{_part(team)}")
+
+    def put_budget(self, team: str, wish: shapes.BudgetRequest, key: str = "") -> shapes.BudgetView:
+        """Decide what a team's labs may cost in a month."""
+        return self._send("PUT", f"/budgets/{_part(team)}", wish, key=key)
+
+    def remove_budget(self, team: str, key: str = "") -> None:
+        """No budget, and so no limit."""
+        self._send("DELETE", f"/budgets/{_part(team)}", key=key)
+
     def tokens(self) -> Iterator[shapes.TokenView]:
         """My tokens, without their secrets."""
         return self._pages("/tokens")
@@ -95,6 +115,26 @@ class Calls:
     def scale_lab(self, lab_id: str, changes: shapes.ScaleRequest, key: str = "") -> shapes.LabView:
         """Change users, instance type or storage."""
         return self._send("POST", _lab(lab_id, "scale"), changes, key=key)
+
+    def hours(self, lab_id: str) -> shapes.HoursView:
+        """A lab's timetable; NotFound when it has none."""
+        return self._get(_lab(lab_id, "hours"))
+
+    def put_hours(self, lab_id: str, wish: shapes.HoursRequest, key: str = "") -> shapes.HoursView:
+        """Set a lab's timetable."""
+        return self._send("PUT", _lab(lab_id, "hours"), wish, key=key)
+
+    def remove_hours(self, lab_id: str, key: str = "") -> None:
+        """Take a lab's timetable away."""
+        self._send("DELETE", _lab(lab_id, "hours"), key=key)
+
+    def give_wake_key(self, lab_id: str, key: str = "") -> shapes.WakeKeyView:
+        """A new key of the lab's page, for me; the one before counts no more."""
+        return self._send("POST", _lab(lab_id, "wake-key"), key=key)
+
+    def take_wake_key_back(self, lab_id: str, key: str = "") -> None:
+        """I have no key of the lab's page any more."""
+        self._send("DELETE", _lab(lab_id, "wake-key"), key=key)
 
     def login(self, lab_id: str) -> shapes.LoginView:
         """A link into the hub for me: single use, two minutes."""
