@@ -20,6 +20,7 @@ from chalicelib.cost.prices import Book
 from chalicelib.cost.rules import IDLE, OVERHEAD, Moment, State, begins, day_of, ends, in_order, moment, month_of
 from chalicelib.cost.store import Day, Head, Raced
 from chalicelib.labs import service as labs
+from chalicelib.labs.rules import Phase
 from chalicelib.limits import service as limits
 from chalicelib.runtime.errors import NotFound, Unavailable
 from chalicelib.runtime.facts import Fact, facts_since, record
@@ -200,7 +201,8 @@ def _keep(lab_id: str) -> Decimal:
         lab = labs.as_it_is(lab_id)
     except NotFound:
         return Decimal(0)
-    return limits.share(limits.Need((lab.instance_type,))) or Decimal(0)
+    gone = lab.phase is Phase.DELETED
+    return Decimal(0) if gone else limits.share(limits.Need((lab.instance_type,))) or Decimal(0)
 
 
 def month_cost(lab_id: str, day: date) -> Decimal:
