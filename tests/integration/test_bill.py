@@ -14,7 +14,7 @@ import pytest
 
 from aws_research_wizard.cli import main
 from aws_research_wizard.local import cloud
-from aws_research_wizard.local.deploy import Deployer
+from aws_research_wizard.local.deploy import Deployer, timer_event
 from aws_research_wizard.local.home import ACCOUNT, Home, any_free_port
 from tools import exports
 
@@ -87,7 +87,7 @@ def test_an_export_in_a_bucket_is_looked_at_every_night(stage: Deployer, arw: Ar
         s3.put_object(Bucket="university-exports", Key=str(file.relative_to(tmp_path)), Body=body)
     done = arw("bill", "import", "s3://university-exports/exports")
     assert (done["state"], done["months"], done["files_read"]) == ("FINISHED", ["2026-11"], 2)
-    said = stage.invoke(f"{PREFIX}-ingest_bill", {"detail": {}})
+    said = stage.invoke(f"{PREFIX}-ingest_bill", timer_event())
     assert (said["read"], said["troubles"]) == (0, [])
     assert [one["month"] for one in arw("bill", "show", "--all")["items"]] == ["2026-11", "2026-10"]
 
