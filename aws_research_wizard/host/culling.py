@@ -33,8 +33,8 @@ class Verdict:
 
 
 def every(cull_s: float) -> int:
-    """Return how often to look, in seconds: six times as long as nobody has to be there, within bounds."""
-    return max(1, min(60, round(cull_s / 6))) if cull_s else 60
+    """Return how often to look, in seconds: six times while nobody has to be there, within bounds (the time may change)."""
+    return max(1, min(30, round(cull_s / 6))) if cull_s else 10
 
 
 def judge(server: Mapping[str, Any] | None, cull_s: float) -> Verdict:
@@ -92,4 +92,9 @@ def arbiter(machine: "Machine | None" = None) -> Asked:
         orders = wanted.load(here.state)
         return orders.cull_s if orders else 0.0
 
-    return Arbiter(activity.of_machine(here, HubApi(here, timeout=5)), cull_s)
+    asks = Arbiter(activity.of_machine(here, HubApi(here, timeout=5)), cull_s)
+
+    async def ends(**about: Any) -> bool:
+        return await asks(**about)
+
+    return ends  # a function: a configuration's values are copied, and what watches cannot be

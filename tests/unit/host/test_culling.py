@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def test_without_a_time_no_server_ends() -> None:
     assert not culling.judge(seen(), 0).ends
 
 
-@pytest.mark.parametrize(("cull_s", "every"), [(3600, 60), (60, 10), (3, 1), (0, 60)])
+@pytest.mark.parametrize(("cull_s", "every"), [(3600, 30), (60, 10), (3, 1), (0, 10)])
 def test_how_often_is_looked_follows_from_how_long_is_waited(cull_s: float, every: int) -> None:
     assert culling.every(cull_s) == every
 
@@ -71,6 +72,12 @@ def test_arbiter_knows_a_server_by_its_address_and_says_each_change_once(capsys:
         "[culler] grace@example.org: stays: a kernel is busy",
         "[culler] nobody@example.org: stays: it was not seen",
     ]
+
+
+def test_what_decides_can_be_a_value_of_a_configuration(machine: Machine) -> None:
+    files.write(machine.state / "hub/agent_token", "t")
+    decides = culling.arbiter(machine)
+    assert copy.deepcopy(decides) is decides, "configurations copy their values"
 
 
 def test_only_this_hubs_old_culler_is_ended() -> None:

@@ -73,7 +73,7 @@ def test_stop_and_start_keep_machine_and_files(stage: Stage) -> None:
     lab_id = stage.stopped()
     before = stage.lab(lab_id)
     assert before.address == ""
-    assert stage.stories.of(lab_id).path == ["StopMachine", "AwaitMachine", "ParkLab"]
+    assert stage.stories.of(lab_id).path == ["SaveWork", "StopMachine", "AwaitMachine", "ParkLab"]
     assert stage.asked(lab_id, "start").status == 202
     stage.run()
     stage.boot(lab_id)
