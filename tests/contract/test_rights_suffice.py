@@ -7,6 +7,7 @@ ready, the test writes that down.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -15,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 
 from tests.contract.emulated import Caller, eventually, started
 from tests.fakes import format1
+from tools import exports
 from tools.deploy import Deployment, deploy
 from tools.stack import Account
 from tools.template import of_type
@@ -70,7 +73,8 @@ class World:
 
     def __init__(self, emulator: str, built: Path) -> None:
         self.session = boto3.Session(region_name="us-east-1")
-        outputs = deploy(Enforced(Account(self.session), "dev", built), {"ImageParameter": "ami-0123456789abcdef0"})
+        chosen = {"ImageParameter": "ami-0123456789abcdef0", "BillEngine": "duckdb"}
+        outputs = deploy(Enforced(Account(self.session), "dev", built), chosen)
         self.caller = Caller.first_administrator(self.session, outputs, emulator)
         self.outputs = outputs
 
@@ -177,8 +181,23 @@ def test_a_labs_whole_life_needs_no_right_that_its_functions_lack(emulator: str,
     assert person.get("/audit/anchors")["items"][-1]["seq"] == person.get("/audit/head")["seq"]
     person.get(f"/audit?lab={lab}&person=ada@example.org")
     world.invoke("check_audit", {})
+    _billed(world)
     _begun_again(world, lab)
     assert world.denied() == set()
+
+
+def _billed(world: World) -> None:
+    """A bill is uploaded, taken in, shown and reconciled; then the nightly run looks for more."""
+    content = exports.as_csv(exports.rows(exports.month(1, 2026, 10, ["genomics-aaaa"], days=2), "focus"))
+    named = {"name": "october.csv.gz", "sha256": hashlib.sha256(content).hexdigest()}
+    [offer] = world.caller.call("POST", "/bills/uploads", {"files": [{**named, "size": len(content)}]})["items"]
+    assert httpx.put(offer["url"], content=content, headers=offer["headers"]).status_code == 200
+    made = world.caller.call("POST", "/bills/imports", {"files": [named]})["id"]
+    done = eventually(lambda: (seen := world.caller.get(f"/bills/imports/{made}"))["state"] != "RUNNING" and seen)
+    assert done["state"] == "FINISHED", done
+    for path in ("/bills", "/bills/2026-10", "/bills/2026-10/reconciliation"):
+        world.caller.get(path)
+    world.invoke("ingest_bill", {})
 
 
 def _begun_again(world: World, lab: str) -> None:
