@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import bill, capacity, cold_start, command_line, lab_start, package_size
+from bench import bill, capacity, cold_start, command_line, idle_sweep, lab_start, package_size
 from tools.smoke import wizard
 
 REPORT = Path(__file__).resolve().parent.parent / "build" / "bench.json"
@@ -34,6 +34,7 @@ FIGURES: dict[str, Callable[[], dict[str, Any]]] = {
     "package_size": package_size.run,
     "bill": bill.run,
     "cold_start": cold_start.run,
+    "idle_sweep": idle_sweep.run,
     "command_line": command_line.run,
     "lab_start": lab_start.run,
     "capacity": _capacity,
