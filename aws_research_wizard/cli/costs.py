@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 WAYS = ("user", "lab", "domain", "team", "day")
 PARTS = ("machine", "disk", "files")
 ON_SCREEN = "-"
+FONT = re.compile(r"@font-face \{[^}]*\}\s*")  # a picture that asks no other host for letters
 WIDE = 96
 CSV = ("amount", *PARTS, "users", "idle", "overhead", "seconds", "unpriced_seconds")
 
@@ -124,7 +125,8 @@ def page(report: "CostReportView") -> str:
     if not report["rows"]:
         return _empty(report)
     heads, cells = _cells(report)
-    return "\n".join([screen.table(heads, cells, spare=["TIME", "DISK", "FILES", "MACHINE"]), *_below(report)])
+    spare = [head for name in ("TIME", "DISK", "FILES", "MACHINE") for head in heads if head.strip() == name]
+    return "\n".join([screen.table(heads, cells, spare=spare), *_below(report)])
 
 
 def _cells(report: "CostReportView") -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -145,7 +147,8 @@ def _cells(report: "CostReportView") -> tuple[tuple[str, ...], list[tuple[str, .
     sums = [shown(sum((one[part] for one in parts.values()), Decimal(0)), currency) for part in PARTS]
     lines.append(("total", _time(report["total"]), *sums, shown(sum(totals.values(), Decimal(0)), currency)))
     heads = (report["by"].upper(), "TIME", *(part.upper() for part in PARTS), "TOTAL")
-    return heads, _aligned(heads, lines)
+    first, *rest = _aligned([heads, *lines])
+    return first, rest
 
 
 def _money(row: "CostRowView", part: str) -> Decimal:
@@ -157,9 +160,9 @@ def _time(row: "CostRowView") -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
-def _aligned(heads: Sequence[str], lines: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Figures stand under each other's last digit."""
-    widths = [max(len(head), *(len(line[place]) for line in lines)) for place, head in enumerate(heads)]
+def _aligned(lines: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Figures stand under each other's last digit, and their heads with them."""
+    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
     return [(line[0], *(cell.rjust(widths[place + 1]) for place, cell in enumerate(line[1:]))) for line in lines]
 
 
@@ -167,10 +170,10 @@ def _below(report: "CostReportView") -> list[str]:
     prices = f"{report['currency']}, list prices as of {report['prices_as_of'] or 'no day'}"
     sources = f" ({'; '.join(report['price_sources'])})" if report["price_sources"] else ""
     span = f"{report['first']} to {report['last']} UTC, up to {screen.clock(report['up_to'])}"
-    lines = [screen.paint(f"{span} · {prices}{sources}", "dim")]
+    lines = [screen.paint(span, "dim"), screen.paint(f"{prices}{sources}", "dim")]
     guess = Decimal(report["transfer_at_most"])
     if guess:
-        estimate = shown(rounded({"": guess}, places_for(guess))[""], report["currency"])
+        estimate = shown(rounded({"": guess}, 2)[""], report["currency"])
         lines.append(screen.paint(f"Transfer: at most {estimate}, an estimate that is in no sum", "dim"))
     return [*lines, *(f"{screen.paint('!', 'yellow')} {note}" for note in report["notes"])]
 
@@ -207,7 +210,8 @@ def _draw(report: "CostReportView", where: str) -> None:
         return
     console = Console(record=True, width=WIDE, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(chart(report))
-    Path(where).write_text(console.export_svg(title=_title(report)), encoding="utf-8")
+    drawn = FONT.sub("", console.export_svg(title=_title(report)))
+    Path(where).write_text(drawn, encoding="utf-8")
     screen.tell(f"Written to {where}")
 
 
