@@ -19,7 +19,7 @@ def rows(labs: "list[LabView]") -> list[tuple[str, ...]]:
             lab["id"],
             lab["name"] or "",
             lab["domain"],
-            screen.phase(lab["phase"]),
+            screen.phase(lab["phase"]) + (f", stops {screen.clock(at)}" if (at := lab.get("stops_at")) else ""),
             lab["instance_type"] or "",
             str(lab["users"]),
             screen.money(lab["price_per_hour"], "h") if lab["phase"] == "READY" else "",
@@ -49,6 +49,7 @@ def page(lab: "LabView", cost: str = "") -> str:
             ("Phase", f"{screen.phase(lab['phase'])}, {screen.ago(lab['changed_at'])}"),
             ("Cause", lab["cause"] or ""),
             ("Hint", lab["hint"] or ""),
+            ("Stops", stops(lab)),
             ("Domain", lab["domain"]),
             ("Kernels", ", ".join(kernel["display_name"] for kernel in lab["kernels"])),
             ("Machine", " · ".join(part for part in (lab["instance_type"], lab["instance_id"], price) if part)),
@@ -62,6 +63,17 @@ def page(lab: "LabView", cost: str = "") -> str:
             ("Made", screen.ago(lab["created_at"])),
         ]
     )
+
+
+def stops(lab: "LabView") -> str:
+    """The warning that stands, and the way to say no."""
+    at = lab.get("stops_at")
+    said = (
+        lab.get("notice") or f"stops {screen.clock(at)} unless somebody works: {PROGRAM} jupyter extend {lab['id']} --for 2h"
+        if at
+        else ""
+    )
+    return screen.paint(said, "yellow") if said else ""
 
 
 def release(lab: "LabView") -> str:

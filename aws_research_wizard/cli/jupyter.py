@@ -1,6 +1,6 @@
 """The commands about labs, in the order of a lab's life."""
 
-from aws_research_wizard.cli import backups, changing, costs, hours, looking, making, members, upgrading
+from aws_research_wizard.cli import backups, changing, costs, hours, idle, looking, making, members, upgrading
 from aws_research_wizard.cli.session import Format, command, group
 
 app = group("Labs: make, open, stop, start, scale, delete, share them.")
@@ -31,6 +31,20 @@ command(
     "jupyter hours genomics-k3x9",
     "jupyter hours genomics-k3x9 --off",
 )(hours.hours)
+command(
+    app,
+    "why",
+    "jupyter why genomics-k3x9",
+    "jupyter why genomics-k3x9 --at 2026-11-23T18:00",
+    "jupyter why genomics-k3x9 --policy longer.yaml",
+)(idle.why)
+command(app, "extend", "jupyter extend genomics-k3x9 --for 2h")(idle.extend)
+command(
+    app,
+    "exempt",
+    'jupyter exempt genomics-k3x9 --for 3d --reason "a course runs until Friday"',
+    "jupyter exempt genomics-k3x9 --lift",
+)(idle.exempt)
 command(app, "upgrade", "jupyter upgrade genomics-k3x9 --backup")(upgrading.upgrade)
 command(app, "delete", "jupyter delete genomics-k3x9 --keep-data")(changing.delete)
 command(

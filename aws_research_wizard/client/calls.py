@@ -128,6 +128,31 @@ class Calls:
         """Take a lab's timetable away."""
         self._send("DELETE", _lab(lab_id, "hours"), key=key)
 
+    def why(self, lab_id: str, at: str = "", decision: str = "") -> shapes.WhyView:
+        """Why a lab is (not) stopped: now, at a moment, or one decision."""
+        asked = {name: value for name, value in (("at", at), ("decision", decision)) if value}
+        return self._get(_lab(lab_id, "why"), asked)
+
+    def decisions(self, lab_id: str) -> Iterator[shapes.DecisionView]:
+        """What the idle rules decided about a lab, the newest first."""
+        return self._pages(_lab(lab_id, "decisions"))
+
+    def replay_decisions(self, lab_id: str, policy: Mapping[str, float], decision: str = "") -> shapes.ReplayView:
+        """What another policy would have decided."""
+        return self._send("POST", _lab(lab_id, "decisions", "replay"), {"policy": dict(policy), "decision": decision})
+
+    def extend_lab(self, lab_id: str, minutes: float, key: str = "") -> shapes.WhyView:
+        """Keep a lab running for so long from now."""
+        return self._send("POST", _lab(lab_id, "extend"), {"for_minutes": minutes}, key=key)
+
+    def exempt_lab(self, lab_id: str, wish: Mapping[str, Any], key: str = "") -> shapes.WhyView:
+        """Exempt a lab from being stopped."""
+        return self._send("PUT", _lab(lab_id, "exemption"), dict(wish), key=key)
+
+    def lift_exemption(self, lab_id: str, key: str = "") -> shapes.WhyView:
+        """End a lab's exemption."""
+        return self._send("DELETE", _lab(lab_id, "exemption"), key=key)
+
     def give_wake_key(self, lab_id: str, key: str = "") -> shapes.WakeKeyView:
         """A new key of the lab's page, for me; the one before counts no more."""
         return self._send("POST", _lab(lab_id, "wake-key"), key=key)
