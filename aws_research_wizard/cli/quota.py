@@ -64,8 +64,10 @@ def _page(found: "TeamLimits") -> str:
     lines.append(f"Families: {', '.join(found['families']) or 'all'}")
     if found["labs"]:
         lines += ["", screen.table(("LAB", "vCPUs", "GPUs", "GB", "FREES"), [_row(one) for one in found["labs"]])]
-    soon = screen.clock(found["frees_at"]) if found["frees_at"] else f"not known: stop one with {PROGRAM} jupyter stop LAB"
-    return "\n".join([*lines, "", f"Next to come free: {soon}"])
+    running = any(one["vcpus"] for one in found["labs"])
+    soon = screen.clock(found["frees_at"]) if found["frees_at"] else "not known"
+    hint = "" if found["frees_at"] else f" (a lab that is stopped gives its vCPUs back: {PROGRAM} jupyter stop LAB)"
+    return "\n".join([*lines, *(["", f"Next to come free: {soon}{hint}"] if running else [])])
 
 
 def _row(one: "HeldView") -> tuple[str, ...]:

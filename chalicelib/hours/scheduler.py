@@ -45,13 +45,12 @@ def put(lab_id: str, kind: Kind, at: datetime, now: datetime) -> None:
             "RetryPolicy": {"MaximumRetryAttempts": 10, "MaximumEventAgeInSeconds": 3600},
         },
     }
-    client = aws.client("scheduler")
     try:
-        client.create_schedule(**asked)
+        aws.client("scheduler").create_schedule(**asked)
     except ClientError as error:
         if aws.error_code(error) != "ConflictException":
             raise
-        client.update_schedule(**asked)
+        aws.client("scheduler").update_schedule(**asked)
 
 
 def remove(lab_id: str, kind: Kind) -> None:

@@ -132,9 +132,13 @@ def test_nobody_may_lift_the_boundary_or_attach_a_foreign_policy(template: dict[
     assert not [one for _, one in in_stack(template) if forbidden & set(listed(one["Action"]))]
 
 
-def test_a_role_is_handed_to_machines_only(template: dict[str, Any]) -> None:
+def test_a_role_is_handed_to_machines_and_to_schedules_only(template: dict[str, Any]) -> None:
     handed = [one for _, one in in_stack(template) if "iam:PassRole" in listed(one["Action"])]
-    assert [one["Condition"] for one in handed] == [{"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}]
+    to = {"lab-": "ec2.amazonaws.com", "hours": "scheduler.amazonaws.com"}
+    for one in handed:
+        (service,) = [service for name, service in to.items() if name in json.dumps(one["Resource"])]
+        assert one["Condition"] == {"StringEquals": {"iam:PassedToService": service}}
+    assert len(handed) == 4
 
 
 def test_machines_storage_and_groups_are_changed_only_with_the_stages_tag(template: dict[str, Any]) -> None:
