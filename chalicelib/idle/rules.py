@@ -356,7 +356,8 @@ def look(evidence: Evidence | None, policy: Policy, state: State, now: datetime)
     busy = _loaded(evidence, policy)
     if busy:
         return Seen(Verdict.BUSY, "load", busy)
-    since = _since(evidence, state, quiet)
+    told = evidence._replace(active_at=None) if stuck else evidence  # a beat counts what is busy as active, also when it is stuck
+    since = _since(told, state, quiet)
     for_s = (evidence.received_at - since).total_seconds()
     if for_s < policy.idle * policy.minute_s:
         return Seen(Verdict.BUSY, "recent", f"the last sign of somebody or something was {_span(for_s)} ago", since)

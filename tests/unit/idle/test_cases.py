@@ -214,3 +214,10 @@ def test_an_exemption_ends_when_it_says() -> None:
     exempt = State(at(-600), exempt_until=at(30), exempt_by=BOB, exempt_reason="a course")
     assert decide(beat(0, IDLE), POLICY, exempt, at(1)).next_check == at(30)
     assert decide(beat(30, IDLE), POLICY, exempt, at(30)).action is Action.WARN
+
+
+def test_what_is_stuck_is_not_its_own_sign_of_life() -> None:
+    """A beat counts a busy kernel as active now; after max_busy without load that must not keep the lab for ever."""
+    heard = beat(0, server(requests_s=29 * H, started_s=30 * H, kernels=[kernel("busy", 28 * H)], cpu=0.0))
+    state = State(since=at(-31 * 60), active_at=at(-3 * 60))
+    assert decide(heard._replace(active_at=heard.received_at), POLICY, state, at(1)).rule == "stuck"
