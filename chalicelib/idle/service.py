@@ -32,7 +32,7 @@ from chalicelib.runtime.log import logger
 from chalicelib.runtime.store import Write, commit
 
 TRIES = 3
-SILENT_LEASES = 3
+SILENT_LEASES, SILENT_SECONDS = 3, 30.0
 
 
 @dataclass
@@ -198,7 +198,7 @@ def policy_of(lab: Lab) -> Policy:
         idle=float(idle.auto_shutdown),
         max_busy=float(idle.max_busy) * 60,
         hours_a_day=float(idle.hours_a_day),
-        silence=max(10.0, SILENT_LEASES * labs.lease().total_seconds() / minute),
+        silence=max(10.0, max(SILENT_LEASES * labs.lease().total_seconds(), SILENT_SECONDS) / minute),
         cpu_percent=idle.thresholds.cpu_percent,
         gpu_percent=idle.thresholds.gpu_percent,
         network_kb_per_second=idle.thresholds.network_kb_per_second,
