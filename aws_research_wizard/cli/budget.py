@@ -1,5 +1,6 @@
 """What may a team's labs cost in a month, and how much of it is left?"""
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
 import click
@@ -101,4 +102,7 @@ def _bar(found: "BudgetView") -> str:
 
 
 def _money(found: "BudgetView", amount: str) -> str:
-    return screen.money({"amount": amount, "currency": found["currency"]})
+    """In cents; what is less than one with four digits."""
+    value = Decimal(amount)
+    digits = Decimal("0.0001") if 0 < value < Decimal("0.01") else Decimal("0.01")
+    return screen.money({"amount": str(value.quantize(digits)), "currency": found["currency"]})

@@ -43,9 +43,9 @@ def status(lab: str, watch: bool, output: Format) -> None:
 @click.option("--start", is_flag=True, help="Start it first, if it is stopped.")
 @click.option("--forget", is_flag=True, help="Take back your key of its page.")
 def open_lab(lab: str, browser: bool, start: bool, forget: bool, output: Format) -> None:
-    """A link that signs you in, opened; for a stopped lab, your own link to its page, which can start it.
+    """A link that signs you in, opened.
 
-    Where a lab is reached through SSM, the tunnel is opened too, and stays until Ctrl-C.
+    For a stopped lab it is your own link to its page, which starts it when you ask it to. Where a lab is reached through SSM, the tunnel is opened too, and stays until Ctrl-C.
     """
     with connect() as calls:
         found = labs.find(calls, lab)

@@ -25,6 +25,7 @@ from aws_research_wizard.client.mock_audit import MockAudit
 from aws_research_wizard.client.mock_backups import MockBackups
 from aws_research_wizard.client.mock_costs import MockCosts
 from aws_research_wizard.client.mock_labs import EMAIL, FROM, PACKS, Json, RefusedError, gigabytes, iso
+from aws_research_wizard.client.mock_limits import MockLimits
 
 
 class MockCloud(MockBackups):
@@ -40,6 +41,7 @@ class MockCloud(MockBackups):
         self.asked: list[httpx.Request] = []
         self.trouble: list[int | Exception] = []
         self.audit = MockAudit()
+        self.terms = MockLimits()
         self.costs = MockCosts()
         self._answered: dict[str, tuple[int, Any]] = {}
         self.transport = httpx.MockTransport(self._answer)
@@ -233,12 +235,29 @@ class MockCloud(MockBackups):
         self.tokens = left
         return 204, None
 
+    def _hours(self, _: Json, lab_id: str) -> tuple[int, Any]:
+        if lab_id not in self.terms.hours:
+            raise RefusedError(404, "no_hours", f"lab {lab_id} has no timetable", f"set one: jupyter hours {lab_id} --stop 19:00")
+        return 200, self.terms.hours[lab_id]
+
+    def _put_hours(self, asked: Json, lab_id: str) -> tuple[int, Any]:
+        return 200, self.terms.set_hours(self.known(lab_id)["id"], asked, self.email)
+
+    def _wake_key(self, _: Json, lab_id: str) -> tuple[int, Any]:
+        key = {"path": f"/open/{self.known(lab_id)['id']}", "key": "awk_" + "k" * 32, "expires_at": "2027-05-22T09:00:00Z"}
+        return 201, key
+
 
 ID = r"([^/]+)"
 ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", "/health", lambda _cloud, _: (200, {"status": "ok", "stage": "mock", "access_mode": "local"})),
     ("GET", "/whoami", MockCloud._whoami),
     ("GET", "/limits", MockCloud._limits),
+    ("GET", f"/limits/{ID}", lambda cloud, _, team: (200, cloud.terms.of(team))),
+    ("PUT", f"/limits/{ID}", lambda cloud, asked, team: (200, cloud.terms.set_quota(team, asked))),
+    ("GET", f"/budgets/{ID}", lambda cloud, _, team: (200, cloud.terms.budget(team))),
+    ("PUT", f"/budgets/{ID}", lambda cloud, asked, team: (200, cloud.terms.set_budget(team, asked))),
+    ("DELETE", f"/budgets/{ID}", lambda cloud, _, team: (204, cloud.terms.budgets.pop(team, None) and None)),
     ("GET", "/tokens", MockCloud._tokens),
     ("POST", "/tokens", MockCloud._make_token),
     ("DELETE", f"/tokens/{ID}", MockCloud._revoke),
@@ -266,6 +285,15 @@ ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("PUT", f"/labs/{ID}/users/{ID}", MockCloud._put_user),
     ("DELETE", f"/labs/{ID}/users/{ID}", MockCloud._drop_user),
     ("POST", f"/labs/{ID}/(stop|start|scale)", MockCloud._command),
+    ("GET", f"/labs/{ID}/hours", MockCloud._hours),
+    (
+        "PUT",
+        f"/labs/{ID}/hours",
+        lambda cloud, asked, lab: (200, cloud.terms.set_hours(cloud.known(lab)["id"], asked, cloud.email)),
+    ),
+    ("DELETE", f"/labs/{ID}/hours", lambda cloud, _, lab: (204, cloud.terms.hours.pop(lab, None) and None)),
+    ("POST", f"/labs/{ID}/wake-key", MockCloud._wake_key),
+    ("DELETE", f"/labs/{ID}/wake-key", lambda _cloud, _, _lab: (204, None)),
     ("GET", "/backups", MockCloud.stock),
     ("GET", f"/labs/{ID}/backups", MockCloud.list_backups),
     ("POST", f"/labs/{ID}/backups", MockCloud.back_up),

@@ -26,6 +26,7 @@ from chalicelib.runtime.store import Write, commit
 
 BEAT_SECONDS, LOCAL_SECONDS, WARNED_SECONDS = 30, 5, 10
 LEASE_BEATS, LEASE_MINUTES = 10, 5
+BY_THE_CLOCK = frozenset({"hours"})  # kinds of notice that no work takes back
 
 
 def rhythm(known: Settings, *, warned: bool) -> int:
@@ -128,5 +129,7 @@ def _changed_servers(lab: Lab, machine: Machine, report: Mapping[str, Any], now:
 def _active(lab: Lab, machine: Machine, beat: Heartbeat, now: datetime) -> list[Write]:
     """Somebody works, or something does, though people there were warned that the lab stops."""
     if machine.notice is None or lab.phase is not Phase.READY or beat.last_activity <= iso(machine.notice.given_at):
+        return []
+    if machine.notice.kind in BY_THE_CLOCK:
         return []
     return [fact("LabActiveAgain", lab, now, by=f"machine:{machine.instance_id}", kind=machine.notice.kind)]
