@@ -34,7 +34,11 @@ def _busy(kind: str, beat: int, person: int, at_work: bool) -> bool:
 
 
 def _server(person: int, busy: bool, beat: int) -> dict[str, Any]:
-    kernel = {"id": f"4f1c0a9e-0000-4000-8000-{person:012d}", "name": "genomics-python", "state": "busy" if busy else "idle"}
+    kernel: dict[str, Any] = {
+        "id": f"4f1c0a9e-0000-4000-8000-{person:012d}",
+        "name": "genomics-python",
+        "state": "busy" if busy else "idle",
+    }
     kernel |= {"for_s": float(beat % 97), "connections": 1, "notebook": "analysis/variants.ipynb"}
     rest = {
         "started_s": 30.0 * beat,
