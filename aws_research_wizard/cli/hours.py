@@ -36,10 +36,10 @@ LONGEST = 62  # days of one entry of a calendar
 def hours(
     lab: str, stop: str, start: str, tz: str, days: str, holidays: str, grace: int, notice: int, off: bool, output: Format
 ) -> None:
-    """A lab's timetable: with times it is set, without any it is shown.
+    """When a lab stops and starts by itself.
 
-    An hour that the clock skips comes at the first moment after, one that it shows twice comes the first time. What was missed is
-    made up for.
+    With times its timetable is set, without any it is shown. An hour that the clock skips comes at the first moment after, one
+    that it shows twice comes the first time. What was missed is made up for.
     """
     if off and (stop or start):
         raise click.UsageError("--off, or times: not both", click.get_current_context())

@@ -46,7 +46,10 @@ def moment(text: str) -> str:
 @click.option("--policy", default=None, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
               help="What another policy would have decided: lines like 'idle: 120' or JSON.")  # fmt: skip
 def why(lab: str, at: str, decision: str, every: bool, policy: Path | None, output: Format) -> None:
-    """Why a lab was, or was not, stopped: rule, evidence, next check."""
+    """Why a lab was stopped, or was not.
+
+    The rule, what it was decided on, and when it is looked at next.
+    """
     with connect() as calls:
         found = labs.find(calls, lab)["id"]
         if policy:
@@ -179,7 +182,10 @@ def replayed(played: "ReplayView") -> str:
 @labs.lab
 @click.option("--for", "span", required=True, metavar="2h", help="From now on: 90min, 2h …")
 def extend(lab: str, span: str, output: Format) -> None:
-    """Keep a lab running for a while, whether or not somebody works; answers a warning."""
+    """Keep a lab running for a while.
+
+    Whether or not somebody works in it; it answers a warning.
+    """
     with connect() as calls:
         found = labs.find(calls, lab)["id"]
         known = labs.ask(lambda: calls.extend_lab(found, minutes(span)), f"extend {found}")
@@ -193,7 +199,10 @@ def extend(lab: str, span: str, output: Format) -> None:
 @click.option("--reason", default="", help="Why; everybody who asks 'why' reads it.")
 @click.option("--lift", is_flag=True, help="End the exemption now.")
 def exempt(lab: str, until: str, span: str, reason: str, lift: bool, output: Format) -> None:
-    """Exempt a lab from being stopped, for a time and a reason; a used-up budget stops it all the same."""
+    """Exempt a lab from being stopped for a time.
+
+    A reason is asked for. A used-up budget stops it all the same.
+    """
     context = click.get_current_context()
     if (lift and bool(until or span or reason)) or (not lift and bool(until) == bool(span)):
         raise click.UsageError("say --until T or --for 3d with --reason TEXT; or --lift", context)

@@ -45,7 +45,8 @@ def status(lab: str, watch: bool, output: Format) -> None:
 def open_lab(lab: str, browser: bool, start: bool, forget: bool, output: Format) -> None:
     """A link that signs you in, opened.
 
-    For a stopped lab it is your own link to its page, which starts it when you ask it to. Where a lab is reached through SSM, the tunnel is opened too, and stays until Ctrl-C.
+    For a stopped lab it is your own link to its page, which starts it when you ask it to. Where a lab is reached through
+    SSM, the tunnel is opened too, and stays until Ctrl-C.
     """
     with connect() as calls:
         found = labs.find(calls, lab)
