@@ -181,6 +181,7 @@ def test_a_labs_whole_life_needs_no_right_that_its_functions_lack(emulator: str,
     assert person.get("/audit/anchors")["items"][-1]["seq"] == person.get("/audit/head")["seq"]
     person.get(f"/audit?lab={lab}&person=ada@example.org")
     world.invoke("check_audit", {})
+    world.invoke("aggregate_costs", {})
     _billed(world)
     _begun_again(world, lab)
     assert world.denied() == set()
