@@ -49,14 +49,13 @@ from chalicelib.bills.sql import Shape
 files = {one: Path(one) for one in sys.argv[1:]}
 began = time.perf_counter()
 shape, whole = Shape(Format.CUR2, Container.PARQUET), months.empty("2026-10")
-with duckdb.session() as using:
-    for name, file in files.items():
-        summed = duckdb.sums_of(shape, {name: file}, using)[name]
-        whole = months.changed(whole, (), [(months.Piece(name, "", "", summed.lines, summed.malformed), summed)])
+for name, summed in duckdb.sums_of(shape, files).items():
+    whole = months.changed(whole, (), [(months.Piece(name, "", "", summed.lines, summed.malformed), summed)])
 took = time.perf_counter() - began
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+used = resource.getrusage(resource.RUSAGE_SELF)
+peak, cpu = used.ru_maxrss / 1e6, used.ru_utime + used.ru_stime
 total = float(whole.totals()["USD"])
-print(json.dumps({"s": took, "gb": peak, "lines": whole.lines, "total": total, "groups": len(whole.groups)}))
+print(json.dumps({"s": took, "gb": peak, "cpu_s": cpu, "lines": whole.lines, "total": total, "groups": len(whole.groups)}))
 """
 
 PEER = """
@@ -71,9 +70,10 @@ lines["day"] = lines["line_item_usage_start_date"].dt.date
 keys = ["lab", "line_item_product_code", "day", "line_item_line_item_type", "line_item_currency_code"]
 sums = lines.groupby(keys)["line_item_unblended_cost"].agg(["sum", "count"])
 took = time.perf_counter() - began
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+used = resource.getrusage(resource.RUSAGE_SELF)
+peak, cpu = used.ru_maxrss / 1e6, used.ru_utime + used.ru_stime
 total = float(sums["sum"].sum())
-print(json.dumps({"s": took, "gb": peak, "lines": int(sums["count"].sum()), "total": total, "groups": len(sums)}))
+print(json.dumps({"s": took, "gb": peak, "cpu_s": cpu, "lines": int(sums["count"].sum()), "total": total, "groups": len(sums)}))
 """
 
 ONE = """
@@ -84,36 +84,31 @@ from chalicelib.bills.rules import Container, Format
 from chalicelib.bills.sql import Shape
 folder, other, *names = sys.argv[1:]
 shape = Shape(Format.CUR2, Container.PARQUET)
-def summed(using, name):
-    found = duckdb.sums_of(shape, {name: Path(name)}, using)[name]
-    return months.Piece(name, "", "", found.lines, found.malformed), found
+def read(names):
+    found = duckdb.sums_of(shape, {name: Path(name) for name in names}).items()
+    return [(months.Piece(name, "", "", one.lines, one.malformed), one) for name, one in found]
 def keep(name, document):
     Path(folder, name).write_text(json.dumps(document))
 def kept(name):
     return json.loads(Path(folder, name).read_text())
 began = time.perf_counter()
-with duckdb.session() as using:
-    whole = months.empty("2026-10")
-    for name in names:
-        piece, found = summed(using, name)
-        keep(Path(name).name + ".json", months.as_document(found))
-        whole = months.changed(whole, (), [(piece, found)])
-    keep("month.json", whole.document())
-every = time.perf_counter() - began
+every = read(names)
+for piece, found in every:
+    keep(Path(piece.uri).name + ".json", months.as_document(found))
+keep("month.json", months.changed(months.empty("2026-10"), (), every).document())
+all_of_them = time.perf_counter() - began
 began = time.perf_counter()
-with duckdb.session() as using:
-    before = months.bill(kept("month.json"))
-    old = next(one for one in before.pieces if one.uri == names[-1])
-    gone = months.file_sum(kept(Path(names[-1]).name + ".json"))
-    piece, found = summed(using, other)
-    keep(Path(other).name + ".json", months.as_document(found))
-    after = months.changed(before, [(old, gone)], [(piece, found)])
-    keep("month.json", after.document())
+before = months.bill(kept("month.json"))
+old = next(one for one in before.pieces if one.uri == names[-1])
+gone = months.file_sum(kept(Path(names[-1]).name + ".json"))
+[(piece, found)] = read([other])
+keep(Path(other).name + ".json", months.as_document(found))
+after = months.changed(before, [(old, gone)], [(piece, found)])
+keep("month.json", after.document())
 one = time.perf_counter() - began
-with duckdb.session() as using:
-    anew = months.changed(months.empty("2026-10"), (), [summed(using, name) for name in [*names[:-1], other]])
+anew = months.changed(months.empty("2026-10"), (), [*every[:-1], (piece, found)])
 assert dict(anew.groups) == dict(after.groups), "bringing up to date must be the same as reading anew"
-print(json.dumps({"every": every, "one": one}))
+print(json.dumps({"every": all_of_them, "one": one}))
 """
 
 
@@ -133,7 +128,7 @@ def export(folder: Path, lines: int) -> list[Path]:
 def measured(script: str, *words: str | Path) -> dict[str, Any]:
     """What a fresh process printed of itself."""
     done = subprocess.run([sys.executable, "-c", script, *map(str, words)], check=True, capture_output=True, text=True)
-    return dict(json.loads(done.stdout))
+    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def beside(files: list[Path], turns: int) -> dict[str, Any]:
@@ -151,6 +146,7 @@ def beside(files: list[Path], turns: int) -> dict[str, Any]:
     peak = max(one["gb"] for one in ours)
     return {
         "lines_by_lab_product_and_day": ratio | {"lines": mine["lines"], "groups": mine["groups"]},
+        "cpu_of_it": Ratio(tuple(one["cpu_s"] for one in ours), tuple(one["cpu_s"] for one in peer)).as_json(),
         "peak_memory": {
             "value": f"{peak:.2f} GB",
             "bound": f"{MEMORY_GB} GB (pandas {max(one['gb'] for one in peer):.1f})",

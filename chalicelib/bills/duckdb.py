@@ -7,10 +7,13 @@ Keeps true: what cannot even be split into columns is listed with its line, like
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from chalicelib.bills import s3, sql
 from chalicelib.bills.lines import LISTED, csv_faults, file_sum, header, is_closed, opened, with_faults
@@ -20,7 +23,10 @@ from chalicelib.bills.sql import Shape
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-MEMORY = "384MB"
+MEMORY_MB = 384
+WORKERS = 2  # files that are read at once
+T = TypeVar("T")
+V = TypeVar("V")
 MACROS = (
     "CREATE TEMP MACRO element_at(dictionary, word) AS dictionary[word]",
     "CREATE TEMP MACRO json_parse(text) AS CAST(text AS JSON)",
@@ -30,12 +36,14 @@ CSV = "header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\
 CSV += ", null_padding = true, ignore_errors = true, store_rejects = true, parallel = false, max_line_size = 10000000"
 
 
-def session(folder: str = "") -> DuckDBPyConnection:
-    """A session that speaks our dialect, in bounded memory; it may spill into `folder`."""
+def session(folder: str = "", share: int = 1) -> DuckDBPyConnection:
+    """A session that speaks our dialect, in its share of the memory and on one core of as many; it may spill into `folder`."""
     import duckdb
 
     made = duckdb.connect()
-    made.execute(f"SET memory_limit = '{MEMORY}'")
+    made.execute(f"SET memory_limit = '{MEMORY_MB // share}MB'")
+    made.execute(f"SET threads = {1 if share > 1 else WORKERS}")
+    made.execute("SET enable_progress_bar = false")
     made.execute("SET TimeZone = 'UTC'")
     made.execute("SET preserve_insertion_order = false")
     if folder:
@@ -45,10 +53,33 @@ def session(folder: str = "") -> DuckDBPyConnection:
     return made
 
 
-def sums_of(shape: Shape, files: Mapping[str, Path], at: DuckDBPyConnection | None = None) -> dict[str, FileSum]:
+def sums_of(shape: Shape, files: Mapping[str, Path]) -> dict[str, FileSum]:
     """What each file (by the name it goes by) sums up to."""
-    using = at or session()
-    return {name: _summed(using, shape, name, file) for name, file in files.items()}
+    return each(files, lambda using, name: _summed(using, shape, name, files[name]))
+
+
+def each(items: Iterable[T], work: Callable[[DuckDBPyConnection, T], V], folder: str = "") -> dict[T, V]:
+    """The work on every item, some at once, each in a session of its own: one reads while another's sums become Python's."""
+    wanted = list(items)
+    share = min(WORKERS, len(wanted))
+    free: SimpleQueue[DuckDBPyConnection] = SimpleQueue()
+    sessions = [session(folder, share) for _ in range(share)]
+    for one in sessions:
+        free.put(one)
+
+    def done(item: T) -> V:
+        using = free.get()
+        try:
+            return work(using, item)
+        finally:
+            free.put(using)
+
+    try:
+        with ThreadPoolExecutor(max(1, share)) as pool:
+            return dict(zip(wanted, pool.map(done, wanted), strict=True))
+    finally:
+        for one in sessions:
+            one.close()
 
 
 def _summed(using: DuckDBPyConnection, shape: Shape, name: str, file: Path) -> FileSum:
@@ -115,16 +146,20 @@ def _quoted(text: str) -> str:
 
 
 class Engine:
-    """Files are fetched one after another, read, and removed."""
+    """Each file is fetched, read, and removed; some at once."""
 
-    at_once = 1
+    at_once = 8
 
     def sums(self, shape: Shape, files: Sequence[DataFile]) -> dict[DataFile, FileSum]:
-        found = {}
-        with TemporaryDirectory(prefix="bill-") as folder, session(folder) as using:
-            for file in files:
-                there, digest = s3.fetch(file, Path(folder))
+        with TemporaryDirectory(prefix="bill-") as folder:
+
+            def summed(using: DuckDBPyConnection, file: DataFile) -> FileSum:
+                own = Path(folder, hashlib.sha256(file.uri.encode()).hexdigest()[:16])
+                own.mkdir()
+                there, digest = s3.fetch(file, own)
                 s3.same(file, digest)
-                found[file] = _summed(using, shape, file.uri, there)
+                found = _summed(using, shape, file.uri, there)
                 there.unlink()
-        return found
+                return found
+
+            return each(files, summed, folder)

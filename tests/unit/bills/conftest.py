@@ -27,7 +27,9 @@ URI = f"s3://{FOREIGN}/exports"
 
 
 class Reader(duckdb.Engine):
-    """DuckDB, which also tells which files it was given."""
+    """DuckDB, which also tells which files it was given, one after another."""
+
+    at_once = 1
 
     def __init__(self) -> None:
         self.read: list[str] = []
