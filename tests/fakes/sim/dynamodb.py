@@ -33,8 +33,14 @@ def tables() -> dict[str, Json]:
             properties = resource["Properties"]
             indexes = {one["IndexName"]: _keys(one["KeySchema"]) for one in properties.get("GlobalSecondaryIndexes", [])}
             name = str(properties["TableName"]["Fn::Sub"]).removeprefix("aws-research-wizard-${Stage}-")
-            found[name] = {"indexes": indexes, "stream": "StreamSpecification" in properties}
+            whole = {one["IndexName"] for one in properties.get("GlobalSecondaryIndexes", []) if _whole(one)}
+            found[name] = {"indexes": indexes, "whole": whole, "stream": "StreamSpecification" in properties}
     return found
+
+
+def _whole(index: Json) -> bool:
+    """Does the index carry whole items?"""
+    return bool(index["Projection"]["ProjectionType"] == "ALL")
 
 
 def _keys(schema: list[Json]) -> tuple[str, str]:
@@ -114,7 +120,8 @@ class DynamoDB(Service):
             test = condition(asked["FilterExpression"])
             names, values = asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues", {})
             rows = [item for item in rows if test(item, names, values)]
-        shown = [{name: item[name] for name in {*keys, "pk", "sk"}} if index else dict(item) for item in rows]
+        part = index and index not in tables()[table.name.removeprefix("table.")]["whole"]
+        shown = [{name: item[name] for name in {*keys, "pk", "sk"}} if part else dict(item) for item in rows]
         return {"Items": shown, "Count": len(shown), "ScannedCount": len(shown), **more}
 
     # ---- writing
