@@ -204,7 +204,7 @@ class DriftView(Told):
 
     @classmethod
     def of(cls, row: Row) -> DriftView:
-        parts = {part.value: row.parts.get(part, rules.ZERO) for part in Part}
+        parts = {part.value: row.parts.get(part, rules.ZERO).quantize(row.bill) for part in Part}
         return cls(
             lab=row.lab or None,
             day=row.day or None,
@@ -235,7 +235,7 @@ class ReconciliationView(Told):
             estimate=one.estimate,
             bill=one.bill,
             missing=[f"{lab} {day}" for lab, day in one.missing],
-            **{part.value: one.parts.get(part, rules.ZERO) for part in Part},
+            **{part.value: one.parts.get(part, rules.ZERO).quantize(one.bill) for part in Part},
         )
 
 
