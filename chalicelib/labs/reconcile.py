@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from functools import partial
 
 from botocore.exceptions import ClientError
@@ -143,7 +144,7 @@ def _tell_power(lab: Lab, seen: ec2.Seen, state: str, at: str, now: datetime) ->
     """From `running` on a machine is billed, until it stops or ends. Told twice it is one moment, not two."""
     if state in BILLED or state in UNBILLED:
         name = "MachineRunning" if state in BILLED else "MachineStopped"
-        told = {"instance_id": seen.id, "instance_type": seen.instance_type, "state": state, "at": at or iso(now), "seen": seen.state}
+        told: dict[str, Any] = {"instance_id": seen.id, "instance_type": seen.instance_type, "state": state, "at": at or iso(now), "seen": seen.state}
         commit(fact(name, lab, now, **told))
 
 
