@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 from functools import partial
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -121,8 +121,8 @@ def _broke_before(lab: Lab) -> bool:
 
 
 def machine_changed(instance_id: str, now: datetime, state: str = "", at: str = "") -> None:
-    """EC2 said that a machine changed (to `state`, `at` its own time). For the lab, what it is now counts, not what the news said:
-    news may be late or out of order. When it began and ceased to be billed is a fact, in EC2's time."""
+    """EC2 said that a machine changed (to `state`, `at` its own time). For the lab, what it is now counts, not what the news
+    said: news may be late or out of order. When it began and ceased to be billed is a fact, in EC2's time."""
     seen = ec2.see(instance_id)
     if seen is None or not seen.lab_id or seen.stage != settings.current().stage:
         return
@@ -144,8 +144,8 @@ def _tell_power(lab: Lab, seen: ec2.Seen, state: str, at: str, now: datetime) ->
     """From `running` on a machine is billed, until it stops or ends. Told twice it is one moment, not two."""
     if state in BILLED or state in UNBILLED:
         name = "MachineRunning" if state in BILLED else "MachineStopped"
-        told: dict[str, Any] = {"instance_id": seen.id, "instance_type": seen.instance_type, "state": state, "at": at or iso(now), "seen": seen.state}
-        commit(fact(name, lab, now, **told))
+        told: dict[str, Any] = {"instance_id": seen.id, "instance_type": seen.instance_type, "at": at or iso(now)}
+        commit(fact(name, lab, now, **told, state=state, seen=seen.state))
 
 
 def tell_workflow(lab: Lab, *, news: bool = True) -> None:
