@@ -52,7 +52,11 @@ def judge(server: Mapping[str, Any] | None, cull_s: float) -> Verdict:
     if server["cpu"] >= WORKING_CPU or (server["gpu"] or 0.0) >= WORKING_GPU:
         return Verdict(False, "something computes")
     quiet = quiet_s(server)
-    return Verdict(quiet >= cull_s, f"nobody has used it for {quiet / 60:.0f} of {cull_s / 60:.0f} minutes")
+    return Verdict(quiet >= cull_s, f"nobody has used it for {_told(quiet, cull_s)}")
+
+
+def _told(quiet: float, cull_s: float) -> str:
+    return f"{quiet / 60:.0f} of {cull_s / 60:.0f} minutes" if cull_s >= 300 else f"{quiet:.0f} of {cull_s:.0f} seconds"
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What does somebody who works in JupyterLab or Notebook see of a notice? A bar above their work, gone when it is withdrawn.
+"""What does somebody who works in JupyterLab or Notebook see of a notice? A bar at its foot, gone when it is withdrawn.
 
 An extension of everybody's server: `/wizard/notice` (what stands, as JSON), `/wizard/notice.js` (shows it), and a line in each
 page that loads it. Keeps true: asking for it is no activity; a page that cannot be read through is passed on as it is.
@@ -12,7 +12,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
-from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.web import OutputTransform, authenticated
 
 from aws_research_wizard.host import documents, notices
@@ -46,7 +46,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
     app.add_transform(Bar)
 
 
-class Standing(JupyterHandler):  # type: ignore[misc]  # jupyter_server ships no types we follow
+class Standing(APIHandler):  # type: ignore[misc]  # jupyter_server ships no types we follow
     """The notice that stands."""
 
     def initialize(self, told: Path) -> None:
@@ -71,7 +71,7 @@ class Script(JupyterHandler):  # type: ignore[misc]
         self.finish(resources("aws_research_wizard.host").joinpath("templates/notice.js").read_text())
 
 
-class Flush(JupyterHandler):  # type: ignore[misc]
+class Flush(APIHandler):  # type: ignore[misc]
     """Writes down documents that several people edit live, before the machine stops."""
 
     @authenticated

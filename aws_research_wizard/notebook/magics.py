@@ -7,6 +7,7 @@ whatever goes wrong here fails nobody's cell.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -31,7 +32,7 @@ class Hooks:
         with suppress(Exception):
             raw = str(getattr(info, "raw_cell", "") or "")
             self.told = wants(raw)
-            self.tracks.current = self.tracks.ledger.begin(name_of(raw), os.environ.get("JPY_SESSION_NAME", ""))
+            self.tracks.current = self.tracks.ledger.begin(name_of(raw), notebook())
 
     def after(self, _result: Any = None) -> None:
         """It is over."""
@@ -73,6 +74,13 @@ def wants(cell: str) -> bool:
     """Say whether a cell begins with our magic."""
     first = cell.lstrip("\n").split("\n", 1)[0].strip()
     return first == MAGIC or first.startswith(f"{MAGIC} ")
+
+
+def notebook(env: Mapping[str, str] = os.environ) -> str:
+    """Return the notebook of this kernel, from the home on; blank when it has none."""
+    path = env.get("JPY_SESSION_NAME", "")
+    home = f"{env.get('HOME', '')}/"
+    return path[len(home) :] if len(home) > 1 and path.startswith(home) else path
 
 
 def name_of(cell: str) -> str:

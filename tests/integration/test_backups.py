@@ -12,6 +12,7 @@ from aws_research_wizard.local.home import ACCOUNT
 from tests.integration.test_upgrade import Cloud
 from tests.integration.test_upgrade import here as here
 from tests.integration.test_upgrade import patch as patch
+from tools.hub import Person
 
 pytestmark = [pytest.mark.local_cloud, pytest.mark.timeout(600)]
 HOME = "homes/admin@localhost"
@@ -42,6 +43,28 @@ def spoil(cloud: Cloud, lab_id: str) -> str:
     body[len(body) // 2] ^= 1
     s3(cloud).put_object(Bucket=bucket, Key=key, Body=bytes(body))
     return key
+
+
+def work_under_way(cloud: Cloud, lab_id: str) -> None:
+    """Somebody has a notebook open, whose kernel writes a file when it ends."""
+    person = Person.by_link(cloud.wizard("jupyter", "open", lab_id, "--no-browser")["url"])
+    person.start_server()
+    book = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    person.http.put(f"{person.server}/api/contents/open.ipynb", json={"type": "notebook", "content": book}).raise_for_status()
+    asked = {"path": "open.ipynb", "name": "", "type": "notebook", "kernel": {"name": "base-python"}}
+    kernel = person.http.post(f"{person.server}/api/sessions", json=asked).raise_for_status().json()["kernel"]["id"]
+    person.run(kernel, "import atexit; atexit.register(lambda: open('at_exit.txt', 'w').write('written at the end'))")
+    person.http.close()
+
+
+def still_there(cloud: Cloud, lab_id: str) -> list[Any]:
+    """What the kernel wrote at its end, and how many checkpoints the notebook has."""
+    person = Person.by_link(cloud.wizard("jupyter", "open", lab_id, "--no-browser")["url"])
+    person.start_server()
+    kept = person.http.get(f"{person.server}/api/contents/open.ipynb/checkpoints").raise_for_status().json()
+    written = person.read("at_exit.txt")
+    person.http.close()
+    return [written, len(kept)]
 
 
 def test_three_versions_come_back_and_a_drill_tells_the_truth(here: Cloud) -> None:
@@ -77,8 +100,14 @@ def test_three_versions_come_back_and_a_drill_tells_the_truth(here: Cloud) -> No
     here.wizard("jupyter", "backup", lab_id)  # reads everything anew, and what was spoiled is good again
     assert here.wizard("jupyter", "drills", lab_id, "--now")["state"] == "PASSED"
 
+    work_under_way(here, lab_id)
     stopped = here.wizard("jupyter", "stop", lab_id, "--backup")
     assert stopped["phase"] == "STOPPED"
+    names = [one["name"] for one in here.wizard("jupyter", "events", lab_id)]
+    assert names.count("WorkSaved") == 1
+    assert (home / "at_exit.txt").read_text() == "written at the end"
+    assert here.wizard("jupyter", "start", lab_id)["phase"] == "READY"
+    assert still_there(here, lab_id) == ["written at the end", 1]
     newest = here.wizard("jupyter", "backups", lab_id, "newest")
     assert (newest["state"], newest["then"]) == ("FINISHED", "stop")
     here.wizard("jupyter", "delete", lab_id, "--yes")

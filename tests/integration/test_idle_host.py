@@ -176,6 +176,9 @@ def test_notice_stands_in_the_hub_and_in_jupyterlab_until_it_is_withdrawn(box: B
     assert f'<script defer src="/user/{LEAD}/wizard/notice.js"></script></head>' in lab.replace("%40", "@")
     notice = browser.server("GET", "/wizard/notice").json()
     assert (notice["kind"], notice["text"]) == ("idle_stop", text)
+    tokens = [one.value for one in browser.http.cookies.jar if one.name == "_xsrf" and one.path.startswith("/user/")]
+    seen = browser.http.get(f"/user/{LEAD}/wizard/notice", headers={"X-XSRFToken": tokens[0] or "", "Sec-Fetch-Mode": "cors"})
+    assert (seen.status_code, seen.json()["text"]) == (200, text), "as the page itself asks: with cookies"
     assert 500 < notice["in_s"] <= 600
     assert "role" in browser.server("GET", "/wizard/notice.js").text
     world.orders = orders(idle=NEVER, price=PRICE, capacity=5)

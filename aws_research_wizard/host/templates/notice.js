@@ -1,4 +1,4 @@
-// Shows what this lab's machine warns of: a bar at the top of JupyterLab and Notebook, gone when the warning is withdrawn.
+// Shows what this lab's machine warns of: a bar at the foot of JupyterLab and Notebook, gone when the warning is withdrawn.
 (() => {
   "use strict";
   const source = document.currentScript.src.replace(/\.js(\?.*)?$/, "");
@@ -19,13 +19,13 @@
     if (words + notice.keep === dismissed) return;
     if (bar && bar.dataset.words === words) return;
     take_down();
-    bar = element("div", "position:fixed;z-index:10000;top:6px;left:50%;transform:translateX(-50%);max-width:92vw;display:flex;" +
+    bar = element("div", "position:fixed;z-index:10000;bottom:34px;left:0;right:0;margin:0 auto;width:max-content;max-width:94vw;display:flex;" +
       "gap:.8rem;align-items:center;flex-wrap:wrap;padding:.55rem .9rem;border-radius:6px;border:2px solid #8a5a00;background:#fff4d6;" +
       "color:#3b2600;font:14px/1.4 system-ui,sans-serif;box-shadow:0 2px 10px #0005");
     bar.id = "wizard-notice";
     bar.dataset.words = words;
     bar.setAttribute("role", "alert");
-    bar.append(element("strong", "", "⚠"), element("span", "flex:1 1 18rem", words));
+    bar.append(element("strong", "", "⚠"), element("span", "", words));
     const keep = element("span", "display:flex;gap:.4rem;align-items:center", "Keep it: ");
     const command = element("code", "background:#0001;padding:.1rem .35rem;border-radius:4px;user-select:all", notice.keep);
     keep.append(command, button("Copy", () => navigator.clipboard && navigator.clipboard.writeText(notice.keep)));
@@ -45,9 +45,15 @@
     bar = null;
   }
 
+  function token() {
+    const found = document.cookie.match(/(?:^|; )_xsrf=([^;]*)/);
+    return found ? decodeURIComponent(found[1]) : "";
+  }
+
   async function look() {
     try {
-      const answer = await fetch(source, { credentials: "same-origin", cache: "no-store" });
+      const how = { credentials: "same-origin", cache: "no-store", redirect: "error", headers: { "X-XSRFToken": token() } };
+      const answer = await fetch(source, how);
       if (!answer.ok) return;
       const notice = await answer.json();
       if (notice) show(notice); else { dismissed = ""; take_down(); }

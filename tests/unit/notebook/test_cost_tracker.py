@@ -258,6 +258,14 @@ def test_extension_is_loaded_once(shell: InteractiveShell, tracker: Tracker, clo
     assert len(tracker.ledger.cells(NOON * SECOND, clock())) == 1
 
 
+def test_notebook_is_named_from_the_home_on() -> None:
+    assert (
+        magics.notebook({"HOME": "/srv/lab/homes/ada", "JPY_SESSION_NAME": "/srv/lab/homes/ada/work/a.ipynb"}) == "work/a.ipynb"
+    )
+    assert magics.notebook({"JPY_SESSION_NAME": "a.ipynb"}) == "a.ipynb"
+    assert magics.notebook({}) == ""
+
+
 def test_library_comes_into_a_kernel_with_nothing_else_of_ours(tmp_path: Path) -> None:
     packages = tmp_path / "lib/python3.11/site-packages"
     packages.mkdir(parents=True)
