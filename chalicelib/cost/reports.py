@@ -127,7 +127,7 @@ def _days(who: Principal, wanted: Wanted) -> Iterator[Day]:
 
 
 def _own(who: Principal, wanted: Wanted) -> Iterator[Day]:
-    """A lead's teams; else the labs that somebody owns, belongs to or has worked in."""
+    """A lead's teams; else the labs that somebody owns or belongs to. (Their share in labs they left is in `mine`.)"""
     if wanted.team and wanted.team not in who.teams:
         raise Forbidden(f"{who.email} does not belong to the team {wanted.team}", "leave --team out to see your own labs")
     leads = who.role is Role.LEAD
@@ -137,8 +137,7 @@ def _own(who: Principal, wanted: Wanted) -> Iterator[Day]:
             if leads or one.at.owner == who.email:
                 seen.add((one.lab, one.day))
                 yield one
-    others = {lab.id for lab, _ in _roles(who)} | set(store.worked_in(who.email, wanted.first, wanted.last))
-    for lab in sorted(others):
+    for lab in sorted(lab.id for lab in labs.listed(who)):
         for one in store.days(lab, wanted.first, wanted.last).values():
             if (one.lab, one.day) not in seen and wanted.team in ("", one.at.team):
                 yield one

@@ -20,6 +20,7 @@ from chalicelib.cost.prices import Book
 from chalicelib.cost.rules import IDLE, OVERHEAD, Moment, State, begins, day_of, ends, in_order, moment, month_of
 from chalicelib.cost.store import Day, Head, Raced
 from chalicelib.labs import service as labs
+from chalicelib.labs.needs import idle_minutes
 from chalicelib.labs.rules import Phase
 from chalicelib.limits import service as limits
 from chalicelib.runtime.errors import NotFound, Unavailable
@@ -202,7 +203,7 @@ def _keep(lab_id: str) -> Decimal:
     except NotFound:
         return Decimal(0)
     gone = lab.phase is Phase.DELETED
-    return Decimal(0) if gone else limits.share(limits.Need((lab.instance_type,))) or Decimal(0)
+    return Decimal(0) if gone else limits.share(limits.Need((lab.instance_type,), idle_minutes=idle_minutes(lab))) or Decimal(0)
 
 
 def month_cost(lab_id: str, day: date) -> Decimal:

@@ -145,6 +145,7 @@ def test_who_sees_which_labs(story: Story, desk: Desk) -> None:
 def test_my_own_share_is_told_also_of_labs_that_are_gone(story: Story, desk: Desk) -> None:
     an_hour_for_two(story)
     told = desk.get(BOB, "/costs/me").json
+    assert desk.get(BOB, "/costs").json["rows"] == [], "of a lab that they left nobody sees more than that"
     assert [(row["key"], Decimal(row["idle"]), Decimal(row["overhead"])) for row in told["rows"]] == [(LAB, 0, 0)]
     assert Decimal(told["total"]["amount"]).quantize(Decimal("0.00001")) == Decimal("0.126")
     assert desk.get(EVE, "/costs/me").json["rows"] == []
