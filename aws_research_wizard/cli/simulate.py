@@ -76,7 +76,7 @@ def simulate(
     played = replay.replay(trace.usage, policies, seed, snooze)
     answer = pages.Answer(played, advice.smaller(played), advice.together(played), trace.malformed)
     if chart:
-        _draw(played, chart)
+        draw(played, Path(chart))
     if output is Format.CSV:
         return screen.say(_csv(pages.spreadsheet(played)))
     emit(output, pages.plain(answer), lambda: _page(answer))
@@ -149,7 +149,8 @@ def _safe(text: str) -> str:
     return f"'{text}" if text[:1] in "=+-@" else text
 
 
-def _draw(played: "Replay", file: str) -> None:
+def draw(played: "Replay", file: Path) -> None:
+    """A bar for each policy, as a picture that fetches nothing."""
     from rich.console import Console
 
     from aws_research_wizard.simulate import pages
@@ -157,5 +158,5 @@ def _draw(played: "Replay", file: str) -> None:
     console = Console(record=True, width=WIDE, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(pages.chart(played))
     drawn = console.export_svg(title="aws-research-wizard simulate", unique_id="simulate")
-    Path(file).write_text(re.sub(r"@font-face\s*{[^}]*}", "", drawn), encoding="utf-8")
+    file.write_text(re.sub(r"@font-face\s*{[^}]*}", "", drawn), encoding="utf-8")
     screen.tell(f"Written to {file}")

@@ -1,7 +1,8 @@
 """What would the lab's machine say of itself at a moment? The evidence that the production rules are given, from the truth.
 
-The machine beats every half minute, and tells news (who has a server, what is busy) within seconds; the control plane writes down
-news, and otherwise one beat in five minutes, so what the sweep reads may be that old. While a warning stands every beat counts.
+The machine beats every half minute, and tells news (who has a server, what begins) within seconds; the control plane writes down
+news, and otherwise one beat in five minutes: what the sweep reads may be that old, and what ended counts as at work until then.
+While a warning stands every beat is written.
 """
 
 from aws_research_wizard.simulate.production import idle
@@ -83,6 +84,7 @@ class Machine:
         self.ready = self.changed = ready
         self.people: dict[str, Person] = {}
         self.active_at = ready
+        self.told = -1
         self.silent = False
         self.written: idle.Evidence | None = None
 
@@ -97,11 +99,9 @@ class Machine:
 
     def end(self, number: int, user: str, now: int) -> Span | None:
         """Something ends."""
+        self.look(now, warned=False)
         person = self.people.get(user)
-        span = person.done(number, now) if person else None
-        if span and span.kind in MACHINE_WORK:
-            self.changed = now
-        return span
+        return person.done(number, now) if person else None
 
     def under_way(self) -> list[Span]:
         """All that is."""
@@ -112,6 +112,9 @@ class Machine:
         if self.silent or now < self.ready:
             return
         told = now if warned else self.changed + (now - self.changed) // LEASE_S * LEASE_S
+        if told <= self.told:
+            return
+        self.told = self.changed = told
         servers = tuple(person.server(name, told) for name, person in sorted(self.people.items()))
         self.active_at = max([self.active_at, *(_last(person, told) for person in self.people.values())])
         card = max((one.gpu or 0.0 for one in servers), default=0.0)

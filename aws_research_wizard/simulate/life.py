@@ -65,7 +65,7 @@ class Life:
         self.out, self.price = Outcome(), price_of(lab)
         self.phase, self.machine, self.paid_from = Phase.OFF, Machine(begins), begins
         self.waiting: list[Span] = []
-        self.arrived: dict[str, int] = {}
+        self.arrived: dict[str, tuple[int, int]] = {}  # who waits: since when, and until when at most
         self.now, self.due, self.works, self._number, self._serial = begins, begins, 0, 0, 0
         self._events: list[tuple[int, int, int, Span | str]] = []
         for span in spans:
@@ -113,7 +113,9 @@ class Life:
         self._judge(now)
         self.out.stops += 1
         self.waiting = [span for span in self.machine.under_way() if span.kind == PRESENT and span.ends > now]
-        self.arrived = {span.user: now for span in self.waiting}
+        self.arrived = {}
+        for span in self.waiting:
+            self._waits(span, now)
         self.machine, self.phase, self.works = Machine(now), Phase.SAVING, 0
         self.out.overhead_s += min(now + SAVING_S, self.ends) - now
         self._push(now + SAVING_S, OFF, "")
@@ -160,7 +162,7 @@ class Life:
                 self.keeper.news(self, now)
         elif span.kind != TAB:
             self.waiting.append(span)
-            self.arrived.setdefault(span.user, now)
+            self._waits(span, now)
             if self.phase is Phase.OFF:
                 self.boot(now)
 
@@ -189,6 +191,8 @@ class Life:
         self.waiting = [span for span in self.waiting if span.kind in MACHINE_WORK or span.ends > now]
         if self.waiting:
             self.boot(now)
+        else:
+            self._count_waits(now)
 
     def _act(self, what: str, now: int) -> None:
         ready, _, name = what.partition(" ")
@@ -211,11 +215,15 @@ class Life:
         self.out.ran.append((self.paid_from, now))
 
     def _count_waits(self, now: int) -> None:
-        leaving = {span.user: span.ends for span in self.waiting if span.kind == PRESENT}
-        for user, since in self.arrived.items():
+        for since, until in self.arrived.values():
             self.out.waits += 1
-            self.out.wait_s += max(0, min(now, leaving.get(user, now)) - since)
+            self.out.wait_s += min(now, until) - since
         self.arrived = {}
+
+    def _waits(self, span: Span, now: int) -> None:
+        """Somebody waits until they leave; whoever started a program comes back for it."""
+        since, until = self.arrived.get(span.user, (now, now))
+        self.arrived[span.user] = (since, max(until, span.ends if span.kind == PRESENT else self.ends))
 
     def _judge(self, now: int) -> None:
         """Was anything at work? What began within the last seconds nobody could know of."""

@@ -18,6 +18,7 @@ HEADS = ("POLICY", "COST", "SAVED", "HOURS PAID", "IDLE", "STOPS", "WRONG", "WAI
 COUNTS = ("stops", "wrong_stops", "crossed", "warnings", "withdrawn", "snoozed", "decisions", "waits")
 SECONDS = ("paid_s", "worked_s", "idle_s", "overhead_s", "lost_s", "wait_s")
 CENT = Decimal("0.01")
+WIDE = 44  # letters of the longest bar
 
 
 class Answer(NamedTuple):
@@ -145,26 +146,28 @@ def chart(replay: Replay) -> Any:
         whole = one.whole
         wrong = f"[red]{whole.wrong_stops}[/]" if whole.wrong_stops else "[green]0[/]"
         saved = "" if one.policy.way == "always" else percent(replay.saved(one))
-        drawn.add_row(one.policy.name, _bar(whole, most), money(whole.cost, replay.currency), saved, wrong)
+        drawn.add_row(one.policy.name, _bar(one, most), money(whole.cost, replay.currency), saved, wrong)
     drawn.caption = "█ work  ▓ starts and stops  ░ idle   (each as long as what its hours cost)"
     return drawn
 
 
-def _bar(whole: Outcome, most: Decimal) -> Any:
+def _bar(one: Played, most: Decimal) -> Any:
     """The three parts of a bar, with one scale for all."""
     from rich.text import Text
 
-    width = 44
-    paid = whole.paid_s or 1
-    ends = [round(width * float(whole.cost / most) * part / paid) for part in _upto(whole)]
-    bar = Text("█" * ends[0], "green")
-    bar.append("▓" * (ends[1] - ends[0]), "cyan")
-    bar.append("░" * (ends[2] - ends[1]), "yellow")
+    parts = (("█", "green", "worked_s"), ("▓", "cyan", "overhead_s"), ("░", "yellow", "idle_s"))
+    bar, drawn, upto = Text(), 0, Decimal(0)
+    for block, colour, name in parts:
+        upto += sum((_share(outcome, name) for outcome in one.labs.values()), Decimal(0))
+        ends = round(WIDE * upto / most)
+        bar.append(block * (ends - drawn), colour)
+        drawn = ends
     return bar
 
 
-def _upto(whole: Outcome) -> tuple[int, int, int]:
-    return whole.worked_s, whole.worked_s + whole.overhead_s, whole.paid_s
+def _share(outcome: Outcome, name: str) -> Decimal:
+    """What these seconds of a lab cost."""
+    return outcome.cost * getattr(outcome, name) / outcome.paid_s if outcome.paid_s else Decimal(0)
 
 
 def title(replay: Replay) -> str:

@@ -94,6 +94,8 @@ class _Known:
 
     def whole(self, malformed: list[Malformed]) -> Usage:
         first = f" (line {malformed[0].line}: {malformed[0].reason})" if malformed else ""
+        if self.head is None and not (self.labs or self.spans or malformed):
+            raise BadTrace("the trace is empty", FORMAT)
         if self.head is None:
             raise BadTrace(f"the trace has no line 'trace'{first}", f"it says from when to when the trace goes; {FORMAT}")
         if not self.labs or not self.spans:

@@ -98,6 +98,13 @@ def test_who_comes_while_the_machine_saves_waits_for_its_end_and_its_boot(lived:
     assert outcome.wait_s == 120 + 60 + 120
 
 
+def test_who_leaves_before_the_machine_is_off_has_waited_until_then_and_starts_nothing(lived: Lived) -> None:
+    (ran,) = lived(*MORNING).ran
+    saving = (ran[1] - MORNING[0].begins) / 60 + 540 - 1.5
+    outcome = lived(*MORNING, span("present", saving, saving + 1), span("present", 1500, 1510))
+    assert (outcome.stops, outcome.waits, outcome.wait_s) == (2, 3, 120 + 60 + 120)
+
+
 def test_a_silent_machine_is_not_stopped_while_nobody_knows(lived: Lived) -> None:
     silence = Span(*span("silence", 610, 610 + 6 * 60)[:2], "silence", LAB.name)
     assert lived(*MORNING, silence).paid_s > 6 * 3600
