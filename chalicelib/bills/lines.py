@@ -113,7 +113,8 @@ def file_sum(rows: Iterable[Sequence[Any]]) -> FileSum:
             continue
         kind = charges.get(charge) or charges.setdefault(charge, charge_of(charge))
         key = (period[:7], day[:10], lab, product, kind, currency)
-        sums = (Decimal(unblended), Decimal(amortized), int(count))
+        billed = Decimal(unblended)
+        sums = (billed, billed if amortized == unblended else Decimal(amortized), int(count))
         known = found.get(key)
         found[key] = (known[0] + sums[0], known[1] + sums[1], known[2] + sums[2]) if known else sums
     return FileSum(tuple([Group._make((*key, *sums)) for key, sums in found.items()]), lines, malformed, ())

@@ -109,16 +109,17 @@ def changed(before: Bill, gone: Iterable[tuple[Piece, FileSum]], come: Iterable[
 
 def _add(groups: dict[tuple[Any, ...], Group], period: str, more: Iterable[Group], sign: int) -> None:
     for one in more:
-        if one.period != period:
+        key = one[:6]
+        if key[0] != period:
             continue
-        known = groups.get(one.key)
+        known = groups.get(key)
         if known is None:
-            groups[one.key] = (
-                one if sign > 0 else one._replace(unblended=-one.unblended, amortized=-one.amortized, lines=-one.lines)
-            )
+            groups[key] = one if sign > 0 else Group(*key, -one.unblended, -one.amortized, -one.lines)
             continue
-        sums = (known.unblended + sign * one.unblended, known.amortized + sign * one.amortized, known.lines + sign * one.lines)
-        if sums[2]:
-            groups[one.key] = Group(*one[:6], *sums)
+        lines = known.lines + sign * one.lines
+        if not lines:
+            del groups[key]
+        elif sign > 0:
+            groups[key] = Group._make((*key, known.unblended + one.unblended, known.amortized + one.amortized, lines))
         else:
-            del groups[one.key]
+            groups[key] = Group._make((*key, known.unblended - one.unblended, known.amortized - one.amortized, lines))

@@ -23,9 +23,12 @@ VERSION = "1"  # of what the sums mean: raise it, and every file is read again
 TABLE, BEYOND = "bill_lines", "beyond"
 MONEY = "DECIMAL(18, 10)"  # ten places, as AWS writes amounts; a line above 99,999,999 is taken for a mistake
 TAG = "aws-research-wizard:lab"
-#: How the tag's key is written: CUR 2.0 writes user_ and turns what is no letter or digit into _; FOCUS keeps it as it is. The
-#: first that is there counts, so a line is one lab's, however many of them it bears.
-KEYS = ("user_aws_research_wizard_lab", "aws-research-wizard:lab", "user:aws-research-wizard:lab")
+#: How the tag's key is written: CUR 2.0 writes user_ before it and _ for what is no letter or digit; FOCUS keeps it. The first
+#: that is there counts, so a line is one lab's, however many of them it bears.
+KEYS = {
+    Format.CUR2: ("user_aws_research_wizard_lab", "user_aws-research-wizard:lab"),
+    Format.FOCUS: ("aws-research-wizard:lab", "user:aws-research-wizard:lab"),
+}
 
 
 class Shape(NamedTuple):
@@ -213,7 +216,7 @@ def _lab(shape: Shape) -> str:
     tags = columns(shape.format).tags
     if shape.container is Container.CSV:
         tags = f"TRY(CAST(JSON_PARSE({tags}) AS MAP(VARCHAR, VARCHAR)))"
-    found = ", ".join(f"ELEMENT_AT({tags}, '{key}')" for key in KEYS)
+    found = ", ".join(f"ELEMENT_AT({tags}, '{key}')" for key in KEYS[shape.format])
     return f"COALESCE({found})"
 
 
