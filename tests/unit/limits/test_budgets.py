@@ -259,3 +259,33 @@ def test_a_team_sees_what_is_left_by_which_labs_and_when_it_frees(doors: tuple[G
     assert [one for one in told["quotas"] if one["what"] == "vcpus"] == [{"what": "vcpus", "used": 8, "limit": 8, "left": 0}]
     assert [(one["lab_id"], one["vcpus"], one["frees_why"]) for one in told["labs"]] == [("lab-1", 8, "its timetable stops it")]
     assert told["frees_at"].startswith("2026-11-23T10:00:00")
+
+
+def test_two_starts_that_read_the_same_cannot_both_pass_the_limit(set_budget: Any, now: datetime) -> None:
+    """Both saw room for one; the second commit is refused by DynamoDB's condition on the sum."""
+    from chalicelib.runtime.store import commit
+
+    set_budget("raced", "1.5")
+    first, second = service.admit("raced", "lab-1", R6I, now), service.admit("raced", "lab-2", R6I, now)
+    commit(*first)
+    with pytest.raises(BudgetExceeded):
+        commit(*second)
+
+
+def test_a_start_that_was_judged_by_another_budget_is_judged_again(set_budget: Any, now: datetime) -> None:
+    from chalicelib.limits.store import Raced
+    from chalicelib.runtime.store import commit
+
+    set_budget("lowered", "100")
+    start_ = service.admit("lowered", "lab-1", R6I, now)
+    set_budget("lowered", "0")
+    with pytest.raises(Raced):
+        commit(*start_)
+
+
+def test_a_meter_that_hears_late_of_a_stop_sets_nothing_aside_again(set_budget: Any, now: datetime) -> None:
+    set_budget("late", "100")
+    start("late", "lab-1", now)
+    rest("late", "lab-1", now + HOUR)
+    service.settle_money("late", "lab-1", Decimal("0.5"), Decimal("1.008"), now + HOUR)
+    assert service.month("late", now)[0] == Month("2026-11", Decimal("0.5"))
