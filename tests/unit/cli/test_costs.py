@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aws_research_wizard.cli.costs import places_for, rounded
@@ -143,7 +143,8 @@ def test_status_and_the_closing_card_tell_the_cost_in_one_line(arw: Arw, lab: st
     assert "price per hour not known · 0.000 EUR today · 2.00 EUR this month · no forecast" in told
 
 
-@given(st.dictionaries(st.text(max_size=3), st.decimals(0, 10**6, places=10), min_size=1))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(st.sampled_from("abcdefgh"), st.decimals(0, 10**6, places=10), min_size=1))
 def test_rounded_amounts_sum_to_the_rounded_sum(amounts: dict[str, Decimal]) -> None:
     for places in (2, 4):
         parts = rounded(amounts, places)

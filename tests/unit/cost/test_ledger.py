@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.cost import meter, prices, service, store
@@ -214,7 +214,7 @@ def test_of_two_prices_in_force_since_the_same_moment_the_later_published_counts
 # ---- whatever happens ----------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(moments=histories(), chance=st.randoms(use_true_random=False))
 def test_replayed_from_its_facts_a_ledger_is_the_same(moments: list[Any], chance: random.Random) -> None:
     """Facts come in any order, and are settled in between at random; another lab's ledger is settled once, at the end."""
