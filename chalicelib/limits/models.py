@@ -142,14 +142,21 @@ class BudgetView(Told):
             month=month.month,
             monthly=budget.monthly if budget else None,
             currency=budget.currency if budget else "USD",
-            spent=month.spent,
-            reserved=month.held,
-            left=max(budgets.ZERO, budget.refuses_at - month.used) if budget else None,
+            spent=_tidy(month.spent),
+            reserved=_tidy(month.held),
+            left=_tidy(max(budgets.ZERO, budget.refuses_at - month.used)) if budget else None,
             refuses_at=budget.refuses_at if budget else None,
             thresholds=[_threshold(budget, month, one) for one in budget.thresholds] if budget else [],
-            labs=[LabMoney(lab_id=lab_id, spent=one.spent, reserved=one.held) for lab_id, one in sorted(lines.items())],
+            labs=[
+                LabMoney(lab_id=lab_id, spent=_tidy(one.spent), reserved=_tidy(one.held)) for lab_id, one in sorted(lines.items())
+            ],
             renews_at=budgets.following(now),
         )
+
+
+def _tidy(value: Decimal) -> Decimal:
+    """Without the noughts at its end."""
+    return Decimal(f"{value.normalize():f}")
 
 
 def _threshold(budget: Budget, month: Month, one: Threshold) -> ThresholdView:
