@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from aws_research_wizard.cli import idle
@@ -112,7 +113,7 @@ def test_a_policy_file_is_read_as_lines_or_as_json(tmp_path: Path) -> None:
     plain.write_text('{"idle": 120, "warning": 30}')
     bad.write_text("idle = long")
     assert idle.read_policy(lines) == idle.read_policy(plain) == {"idle": 120.0, "warning": 30.0}
-    with pytest.raises(idle.click.BadParameter, match="is no policy"):
+    with pytest.raises(click.BadParameter, match="is no policy"):
         idle.read_policy(bad)
 
 

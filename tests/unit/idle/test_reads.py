@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from chalicelib.idle import service, store
 from chalicelib.idle.rules import State
 from chalicelib.idle.store import Record
-from chalicelib.runtime.store import connection
+from chalicelib.runtime.store import commit, connection
 from tests.unit.idle.conftest import Watch
 
 
@@ -47,7 +47,7 @@ def fill(watch: Watch, many: int) -> None:
     for number in range(many):
         record = Record(f"genomics-{number:04d}", 1, State(watch.now), later)
         write = store.put(record, None)
-        write.apply(_Taking(made))
+        write.apply(cast("Any", _Taking(made)))
     for item in made:
         table.put_item(dict(item))
 
@@ -69,7 +69,7 @@ def test_a_sweep_reads_the_shards_and_what_is_due_however_many_labs_run(
     fill(watch, running)
     record = watch.record
     watch.idle(5)
-    store.store.commit(store.put(record._replace(next_check=watch.now), record))
+    commit(store.put(record._replace(next_check=watch.now), record))
     with counted(monkeypatch) as calls:
         done = service.sweep(watch.now)
     due = 1

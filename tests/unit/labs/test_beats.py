@@ -102,7 +102,7 @@ def test_a_beat_that_comes_twice_or_late_changes_nothing(lab: Lab) -> None:
 
 def test_a_beat_of_the_boot_before_the_last_stop_is_not_heard(lab: Lab) -> None:
     known = lab.machine
-    store.store.commit(store.expect_boot(known, known.generation + 1))
+    runtime_store.commit(store.expect_boot(known, known.generation + 1))
     assert lab.beat(server(), boot_id=known.ready_boot) == 0
 
 
