@@ -49,6 +49,7 @@ check: setup ## lint, types, arrows, stale files
 	python -m tools.client_models --check
 	python -m tools.command_pages --check
 	python -m tools.fakes_page --check
+	python -m tools.instances --check
 	python -m tools.faults --rows
 	cfn-lint --version >/dev/null
 	bash -n chalicelib/labs/boot.sh .ci/run
