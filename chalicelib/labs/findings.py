@@ -288,7 +288,7 @@ def _place(thing: Thing, owner: Owner) -> Said:
     if thing.state == "sums":
         return Verdict.REMOVE, f"what team {thing.name} counts in all is not what its labs hold"
     if thing.state == "money":
-        return _money(thing, lab) if lab else _nobodys(thing, owner)
+        return _money(lab) if lab else _nobodys(thing, owner)
     if lab is None:
         return _nobodys(thing, owner)
     if lab.reserved and lab.team == thing.name:
@@ -296,7 +296,7 @@ def _place(thing: Thing, owner: Owner) -> Said:
     return Verdict.REMOVE, f"lab {lab.id} has given its place back"
 
 
-def _money(thing: Thing, lab: Lab) -> Said:
+def _money(lab: Lab) -> Said:
     said = f"lab {lab.id} is {lab.phase}, and money is set aside for it"
     return (Verdict.REMOVE if lab.phase in RESTING else Verdict.KEEP), said
 
