@@ -39,8 +39,8 @@ class Story:
         data = {"instance_id": "i-1", "instance_type": kind, "state": state, "at": iso(at)}
         self.tell(name, at + timedelta(seconds=late), **data)
 
-    def ready(self, at: datetime, *who: str) -> None:
-        self.tell("LabReady", at, {"phase": ("PROVISIONING", "READY")}, instance_type="r6i.2xlarge")
+    def ready(self, at: datetime, *who: str, kind: str = "r6i.2xlarge") -> None:
+        self.tell("LabReady", at, {"phase": ("PROVISIONING", "READY")}, instance_type=kind)
         self.servers(at + timedelta(microseconds=1), *who)
 
     def servers(self, at: datetime, *who: str) -> None:
