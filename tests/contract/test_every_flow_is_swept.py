@@ -33,5 +33,5 @@ def test_a_state_machine_without_a_flow_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_row_that_promises_too_much_is_named() -> None:
-    struck = {"provision": set(rows.FUNCTIONS) - {"undo_lab"}}
-    assert rows.unstruck(struck) == ["undo_lab was never struck in provision"]
+    struck = {"undone": set(rows.FUNCTIONS) - {"undo_lab"}}
+    assert rows.unstruck(struck) == ["undo_lab was never struck in undone"]
