@@ -116,8 +116,8 @@ class Thresholds(NamedTuple):
 
 
 class Idle(NamedTuple):
-    """`auto_shutdown`: minutes without anybody at work before a lab is stopped. `max_busy`: hours that something may be busy without
-    any load before people are asked. `hours_a_day`: how long a lab may run each day (UTC); 0: no cap."""
+    """`auto_shutdown`: minutes without anybody at work before a lab is stopped. `max_busy`: hours that something may be busy
+    without any load before people are asked. `hours_a_day`: how long a lab may run each day (UTC); 0: no cap."""
 
     auto_shutdown: int
     thresholds: Thresholds

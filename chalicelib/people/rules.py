@@ -5,7 +5,7 @@ admin        everything
 lead         everything in the labs of their own teams; deploy
 member       deploy; everything in labs they own; in other labs what their lab role says
 viewer       look at labs they belong to
-lab role     lead: change and operate it, choose its people, see what each costs · member: open and operate it · viewer: look at it
+lab role     lead: change and operate it, choose its people, see what each costs · member: open, operate · viewer: look at it
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "back_up_tables": ("tables",),
 }
 NOT_SWEPT: Mapping[str, str] = {  # and why not
-    "ingest_bill": "reads exports that the sweep's world does not have; tests/unit/bills/test_faults.py strikes every call it makes",
+    "ingest_bill": "reads exports that this world does not have; tests/unit/bills/test_faults.py strikes every call it makes",
     "bootstrap_admin": "an operator's own call, answered or repeated by that operator; it makes one transaction",
     "rebuild_stage": "an operator's own call in an empty region, one step at a time; rehearsed on two emulated regions",
 }
