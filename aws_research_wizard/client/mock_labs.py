@@ -145,6 +145,8 @@ class MockLabs:
             "newer_release": None,
             "upgrading": None,
             "release_note": None,
+            "stops_at": None,
+            "notice": None,
         }
 
     def begin(self, word: str, lab: Json) -> Json:

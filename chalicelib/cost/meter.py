@@ -171,12 +171,14 @@ def _grow(table: dict[Part, dict[str, Fraction]], part: Part, who: str, by: Frac
 # ---- many days -----------------------------------------------------------------------------------------------------------
 
 
-def story(opening: State, moments: Sequence[Moment], start: date, until: datetime, prices: Prices) -> Iterator[Sheet]:
-    """Day by day from `start` on, until nothing is left that costs and nothing more is told."""
+def story(
+    opening: State, moments: Sequence[Moment], start: date, until: datetime, prices: Prices, known: Iterable[date] = ()
+) -> Iterator[Sheet]:
+    """Day by day from `start` on, until nothing is left that costs, nothing more is told, and no day is `known` to have cost."""
     by_day: dict[date, list[Moment]] = {}
     for told in moments:
         by_day.setdefault(day_of(told.at), []).append(told)
-    last, state, day = max(by_day, default=start), opening, start
+    last, state, day = max([*by_day, *known], default=start), opening, start
     while begins(day) < until and (state.costs or day <= last):
         sheet = day_sheet(day, state, by_day.get(day, ()), until, prices)
         yield sheet

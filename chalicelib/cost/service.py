@@ -84,7 +84,7 @@ def read(lab_id: str, now: datetime, since: datetime, book: Book) -> Read:
         return Read(head, rows, iter(()))
     opening = day_before.at if day_before and first == start else State(lab_id)
     until = max(now, head.until or now)
-    return Read(head, rows, meter.story(opening, moments, first, until, book))
+    return Read(head, rows, meter.story(opening, moments, first, until, book, rows))
 
 
 def _moments(lab_id: str, since: datetime | None) -> list[Moment]:

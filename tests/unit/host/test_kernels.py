@@ -32,6 +32,7 @@ def installed(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> list[list[st
 
     monkeypatch.setattr(commands, "run", run)
     monkeypatch.setattr(Maker, "make", lambda *_: "installed")
+    monkeypatch.setattr(Maker, "is_of", lambda *_: True)
     (machine.bundle / "packs").mkdir()
     (machine.bundle / "packs/lock.txt").write_text("")
     return ran

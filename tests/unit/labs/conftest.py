@@ -13,6 +13,7 @@ from chalice.app import Chalice
 
 from chalicelib.labs import reconcile, store
 from chalicelib.labs.rules import Lab, Phase
+from chalicelib.labs.work import SAVE
 from chalicelib.runtime import aws, clock
 from chalicelib.runtime.errors import AppError
 from tests.conftest import ACCOUNT, NOW, STAGE_ENV
@@ -91,9 +92,14 @@ class Stage:
             arrived = self.account.settle()
             for instance_id in arrived:
                 delivered(lambda instance_id=instance_id: reconcile.machine_changed(instance_id, self.now))
-            if not arrived:
+            if not arrived and not self.saved():
                 break
         self.news()
+
+    def saved(self) -> bool:
+        """Machines that are about to stop save what people have open."""
+        asked = [work for lab_id in self.claimed for work in store.works(lab_id) if work.open and work.kind == SAVE]
+        return any(self.say(work.lab_id, f"work/{work.id}", state="done", report={}).status == 204 for work in asked)
 
     def news(self) -> None:
         """Step Functions tells of executions that broke off."""

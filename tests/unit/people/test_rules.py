@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.people.rules import (
+    OF_A_TEAM,
     OF_THE_STAGE,
     Action,
     LabRole,
@@ -21,9 +22,10 @@ from chalicelib.people.rules import (
 )
 from chalicelib.runtime.errors import Unprocessable
 
-ON_A_LAB = [action for action in Action if action is not Action.DEPLOY_LAB and action not in OF_THE_STAGE]
+ON_A_LAB = [one for one in Action if one is not Action.DEPLOY_LAB and one not in (OF_THE_STAGE | OF_A_TEAM)]
 EVERYTHING = set(Action)
 LAB = set(ON_A_LAB)
+OF_MEMBERS = {Action.DEPLOY_LAB, Action.SEE_TEAM}
 ALL_SCOPES = frozenset(Scope)
 
 
@@ -39,22 +41,22 @@ def allowed(role: Role, owner: str, lab_role: LabRole | None, team: str) -> set[
     ("role", "owner", "lab_role", "team", "expected"),
     [
         (Role.ADMIN, "bob", None, "other", EVERYTHING),
-        (Role.LEAD, "bob", None, "lovelace", LAB | {Action.DEPLOY_LAB}),
+        (Role.LEAD, "bob", None, "lovelace", LAB | {Action.DEPLOY_LAB, Action.SEE_TEAM, Action.SET_BUDGET}),
         (Role.LEAD, "bob", None, "other", set()),
-        (Role.MEMBER, "ada@uni.edu", None, "lovelace", LAB | {Action.DEPLOY_LAB}),
-        (Role.MEMBER, "bob", None, "lovelace", {Action.DEPLOY_LAB}),
-        (Role.MEMBER, "bob", LabRole.LEAD, "lovelace", LAB | {Action.DEPLOY_LAB}),
+        (Role.MEMBER, "ada@uni.edu", None, "lovelace", LAB | OF_MEMBERS),
+        (Role.MEMBER, "bob", None, "lovelace", OF_MEMBERS),
+        (Role.MEMBER, "bob", LabRole.LEAD, "lovelace", LAB | OF_MEMBERS),
         (
             Role.MEMBER,
             "bob",
             LabRole.MEMBER,
             "lovelace",
-            {Action.DEPLOY_LAB, Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB},
+            OF_MEMBERS | {Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB},
         ),
-        (Role.MEMBER, "bob", LabRole.VIEWER, "lovelace", {Action.DEPLOY_LAB, Action.SEE_LAB}),
-        (Role.VIEWER, "bob", LabRole.LEAD, "lovelace", {Action.SEE_LAB}),
-        (Role.VIEWER, "bob", None, "lovelace", set()),
-        (Role.VIEWER, "ada@uni.edu", None, "lovelace", {Action.SEE_LAB}),
+        (Role.MEMBER, "bob", LabRole.VIEWER, "lovelace", OF_MEMBERS | {Action.SEE_LAB}),
+        (Role.VIEWER, "bob", LabRole.LEAD, "lovelace", {Action.SEE_LAB, Action.SEE_TEAM}),
+        (Role.VIEWER, "bob", None, "lovelace", {Action.SEE_TEAM}),
+        (Role.VIEWER, "ada@uni.edu", None, "lovelace", {Action.SEE_LAB, Action.SEE_TEAM}),
     ],
 )
 def test_what_each_role_may_do(role: Role, owner: str, lab_role: LabRole | None, team: str, expected: set[Action]) -> None:
