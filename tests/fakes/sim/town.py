@@ -158,8 +158,8 @@ class Town:
             self.cloud.begin("")
 
     def _deliver(self, unit: Unit, dies: bool = False) -> bool:
-        self._doing.append(unit)
         finish = self._begun(unit)
+        self._doing.append(unit)
         try:
             answer = None if dies else finish.act()
             error: BaseException | None = Crash(str(unit)) if dies else None
