@@ -29,7 +29,7 @@ from tools.template import of_type
 pytestmark = pytest.mark.local_cloud
 PREFIX = "aws-research-wizard-dev"
 UNKNOWN_CONDITIONS = ("ec2:", "elasticfilesystem:", "iam:")
-UNKNOWN_RESOURCES = ("elasticfilesystem:", "iam:CreateInstanceProfile", "iam:GetInstanceProfile")
+UNKNOWN_RESOURCES = ("elasticfilesystem:", "iam:CreateInstanceProfile", "iam:GetInstanceProfile", "scheduler:")
 
 
 class Enforced(Deployment):
