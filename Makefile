@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help setup demo test check smoke faults soak bugs storm outage rebuild snapshot rehearsal bench package deploy requirements packs locks generate fmt clean
+.PHONY: help setup demo test live check smoke faults soak bugs storm outage rebuild snapshot rehearsal bench package deploy requirements packs locks generate fmt clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -34,9 +34,12 @@ demo: setup ## the cloud on this machine, and one genomics lab in it; prints the
 
 test: setup ## all tests, also those against the local cloud with real hubs
 	@rm -f .coverage .coverage.*
-	python -m pytest -n 2 -m "not local_cloud" --cov --cov-report=
+	python -m pytest -n 2 -m "not local_cloud and not by_the_clock" --cov --cov-report=
 	coverage report --include='chalicelib/*/rules.py' --fail-under=95
-	python -m pytest -m local_cloud --timeout 600 --durations=10
+	python -m pytest -n 3 --dist loadfile -m local_cloud --timeout 600 --durations=10
+
+live: setup ## the stories that wait for minutes of the clock: idle labs, timetables
+	python -m pytest -m by_the_clock --timeout 900
 
 check: setup ## lint, types, arrows, stale files
 	ruff check .

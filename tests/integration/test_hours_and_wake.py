@@ -17,7 +17,7 @@ from tests.integration.test_upgrade import Cloud
 from tests.integration.test_upgrade import here as here
 from tests.integration.test_upgrade import patch as patch
 
-pytestmark = [pytest.mark.local_cloud, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.by_the_clock, pytest.mark.timeout(900)]
 CLICKS = 8
 
 

@@ -23,7 +23,7 @@ from tests.integration.test_upgrade import here as here
 from tests.integration.test_upgrade import patch as patch
 from tools.hub import Person
 
-pytestmark = [pytest.mark.local_cloud, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.by_the_clock, pytest.mark.timeout(900)]
 MINUTE = 1.0  # seconds
 IDLE, WARNING = 60, 10  # minutes of the pack
 
