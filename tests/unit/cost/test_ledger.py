@@ -236,6 +236,28 @@ def test_replayed_from_its_facts_a_ledger_is_the_same(moments: list[Any], chance
             assert {day: cells for day, cells in lines_by_day(lab).items() if cells} == whole_days(lab)
 
 
+def test_a_day_that_was_charged_before_the_end_was_heard_of_is_charged_no_more() -> None:
+    begun = DAY
+    machine = {"instance_id": "i-1", "instance_type": "r6i.2xlarge", "disk_gb": 60}
+    told = [
+        fact("LabRequested", begun, {}, phase=(None, "PROVISIONING")),
+        fact("MachineLaunched", begun, machine),
+        fact("LabReady", begun + HOUR, {}, phase=("PROVISIONING", "READY")),
+    ]
+    with installed(Cloud()):
+        for one in told:
+            commit(record(one))
+        service.settle(LAB, begun + 26 * HOUR, begun)
+        assert set(whole_days(LAB)) == {begun.date(), (begun + 24 * HOUR).date()}
+        commit(record(fact("LabDeleted", begun + 2 * HOUR, {"kept": []}, phase=("DELETING", "DELETED"))))
+        service.settle(LAB, begun + 72 * HOUR, begun)
+        assert set(whole_days(LAB)) == {begun.date()}
+
+
+def fact(name: str, at: datetime, data: dict[str, Any], **changes: Any) -> Fact:
+    return Fact(name, LAB, data, at, "test", "test", changes=changes)
+
+
 def whole_days(lab: str) -> dict[date, Any]:
     return {one.day: cells for one in days(lab) if (cells := meter.added([one.cells]))}
 
