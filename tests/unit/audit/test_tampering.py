@@ -18,6 +18,7 @@ from chalicelib.audit.rules import Anchor, Entry, Head
 from tests.unit.audit.conftest import recorded, views
 
 COUNT = 60
+pytestmark = pytest.mark.no_cover  # thousands of logs are checked: watching each line would take minutes
 Attack = tuple[str, list[Entry]]
 
 
