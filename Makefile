@@ -36,7 +36,7 @@ test: setup ## all tests, also those against the local cloud with real hubs
 	@rm -f .coverage .coverage.*
 	python -m pytest -n 2 -m "not local_cloud and not by_the_clock" --cov --cov-report=
 	coverage report --include='chalicelib/*/rules.py' --fail-under=95
-	python -m pytest -n 3 --dist loadfile -m local_cloud --timeout 600 --durations=10
+	python -m pytest -n 2 --dist loadfile -m local_cloud --timeout 600 --durations=10
 
 live: setup ## the stories that wait for minutes of the clock: idle labs, timetables
 	python -m pytest -m by_the_clock --timeout 900

@@ -7,8 +7,10 @@ makes the control plane vanish; `World.refuse` makes one verb answer with a prob
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
+import random
 import re
 import secrets
 import socket
@@ -33,9 +35,12 @@ CREDENTIALS = {
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One below those that the system hands out, so that nobody is given it while what listens there begins anew."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class World:
