@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.fakes.tables import Tables
 
 STAGE_ENV = {
     "STAGE": "test",
@@ -84,14 +87,14 @@ def aws_account() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def tables(aws_account: str) -> Callable[[str], list[dict[str, Any]]]:
-    """The stage's four tables; calling the fixture with a table's name gives all of its items."""
+def tables(aws_account: str) -> Tables:
+    """The stage's tables; calling the fixture with a table's name gives all of its items."""
     from chalicelib.runtime import aws
+    from tests.fakes.tables import Tables
 
-    dynamodb = aws.client("dynamodb")
-    for name, indexes in TABLES.items():
-        dynamodb.create_table(**table_definition(name, indexes))
-    return lambda name: list(dynamodb.scan(TableName=f"{STAGE_ENV['PREFIX']}-{name}")["Items"])
+    made = Tables()
+    made.serve(aws.session())
+    return made
 
 
 TABLES: dict[str, dict[str, tuple[str, str]]] = {

@@ -7,7 +7,6 @@ one afterwards must stand in a fact of that very transaction, with what it was a
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -118,16 +117,3 @@ def _prefix() -> str:
     from chalicelib.runtime import settings
 
     return settings.current().prefix
-
-
-def moto_read(account: str, region: str) -> Read:
-    """Reads moto's tables behind everybody's back: no call, so no fault and no count."""
-    from moto.dynamodb.models import dynamodb_backends
-    from moto.dynamodb.models.dynamo_type import DynamoType
-
-    def read(table: str, key: dict[str, Any]) -> Item | None:
-        known = dynamodb_backends[account][region].tables[table].items.get(DynamoType(key["pk"]), {})
-        found = known.get(DynamoType(key["sk"]))
-        return copy.deepcopy(dict(found.to_json()["Attributes"])) if found is not None else None
-
-    return read

@@ -21,8 +21,8 @@ from chalicelib.runtime.errors import Conflict
 from chalicelib.runtime.facts import Fact, record
 from chalicelib.runtime.outbox import told
 from chalicelib.runtime.store import commit
-from tests.conftest import ACCOUNT, NOW, STAGE_ENV
-from tests.fakes.audited import Witness, difference, moto_read, view
+from tests.conftest import ACCOUNT, NOW
+from tests.fakes.audited import Witness, difference, view
 from tests.unit.audit.conftest import a_fact, service_entries, views
 from tests.unit.labs.conftest import ADA, BOB, EVE, Fault, Stage, place, stage
 from tests.unit.labs.conftest import delivered as heard_again
@@ -34,10 +34,9 @@ Snapshot = tuple[datetime, dict[str, Any]]
 @pytest.fixture(autouse=True)
 def _emptied(tables: Any, bucket: str) -> Iterator[None]:
     yield
-    from moto.dynamodb.models import dynamodb_backends
     from moto.s3.models import s3_backends
 
-    dynamodb_backends[ACCOUNT][STAGE_ENV["AWS_REGION"]].tables[f"{STAGE_ENV['PREFIX']}-audit"].items.clear()
+    tables.clear("audit")
     s3_backends[ACCOUNT]["aws"].buckets[bucket].keys.clear()
 
 
@@ -209,7 +208,7 @@ def test_a_change_without_its_fact_is_seen_by_the_witness(tables: Any) -> None:
     )
     commit(labs.create(lab, Conflict("there")))
     wider = replace(lab, users=9)
-    with Witness(moto_read(ACCOUNT, STAGE_ENV["AWS_REGION"])) as witness:
+    with Witness(tables.read) as witness:
         commit(labs.change(lab, wider), fact("LabScaled", lab, clock.now(), before=lab, after=wider))
         assert (witness.seen, witness.breaks) == (1, [])
         lab = wider

@@ -125,10 +125,9 @@ def books(tables: Any, buckets: None, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(estimating, "estimates", lambda first, last: chosen(made.estimates, first, last))
     monkeypatch.setattr(functions, "later", lambda name, detail, now: made.asked.append({"function": name, **detail}))
     yield made
-    from moto.dynamodb.models import dynamodb_backends
     from moto.s3.models import s3_backends
 
-    dynamodb_backends[ACCOUNT][STAGE_ENV["AWS_REGION"]].tables[f"{STAGE_ENV['PREFIX']}-cost"].items.clear()
+    tables.clear("cost")
     for name in (BILLS, FOREIGN):
         s3_backends[ACCOUNT]["aws"].buckets[name].keys.clear()
     settings.forget()

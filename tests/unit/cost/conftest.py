@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,8 @@ from chalicelib.cost.store import Head
 from chalicelib.runtime.clock import iso
 from chalicelib.runtime.facts import Fact, record
 from chalicelib.runtime.store import commit
-from tests.conftest import ACCOUNT, NOW, STAGE_ENV
+from tests.conftest import NOW
+from tests.fakes.tables import Tables
 
 ADA, BOB, EVE = "ada@uni.edu", "bob@uni.edu", "eve@uni.edu"
 LAB = "genomics-k3x9"
@@ -62,12 +63,9 @@ class Story:
 
 
 @pytest.fixture
-def story(tables: Callable[[str], list[dict[str, Any]]]) -> Iterator[Story]:
+def story(tables: Tables) -> Iterator[Story]:
     yield Story()
-    from moto.dynamodb.models import dynamodb_backends
-
-    for table in dynamodb_backends[ACCOUNT][STAGE_ENV["AWS_REGION"]].tables.values():
-        table.items.clear()
+    tables.clear()
 
 
 __all__ = ["NOW"]

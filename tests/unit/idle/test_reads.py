@@ -14,6 +14,7 @@ from chalicelib.idle import service, store
 from chalicelib.idle.rules import State
 from chalicelib.idle.store import Record
 from chalicelib.runtime.store import commit, connection
+from tests.fakes.tables import Tables
 from tests.unit.idle.conftest import Watch
 
 
@@ -33,15 +34,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     monkeypatch.undo()
 
 
-def fill(watch: Watch, many: int) -> None:
+def fill(tables: Tables, watch: Watch, many: int) -> None:
     """So many labs that run and are not due: as the index knows them."""
-    from moto.dynamodb.models import dynamodb_backends
-
-    from chalicelib.runtime import settings
-    from tests.conftest import ACCOUNT
-
-    known = settings.current()
-    table = dynamodb_backends[ACCOUNT][known.region].tables[known.table("labs")]
     later = watch.now + timedelta(hours=1)
     made: list[Any] = []
     for number in range(many):
@@ -49,7 +43,7 @@ def fill(watch: Watch, many: int) -> None:
         write = store.put(record, None)
         write.apply(cast("Any", _Taking(made)))
     for item in made:
-        table.put_item(dict(item))
+        tables.put("labs", dict(item))
 
 
 class _Taking:
@@ -64,9 +58,9 @@ class _Taking:
 
 @pytest.mark.parametrize("running", [100, 5000])
 def test_a_sweep_reads_the_shards_and_what_is_due_however_many_labs_run(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch, running: int
+    watch: Watch, tables: Tables, monkeypatch: pytest.MonkeyPatch, running: int
 ) -> None:
-    fill(watch, running)
+    fill(tables, watch, running)
     record = watch.record
     watch.idle(5)
     commit(store.put(record._replace(next_check=watch.now), record))

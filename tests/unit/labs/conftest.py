@@ -18,9 +18,10 @@ from chalicelib.runtime import aws, clock
 from chalicelib.runtime.errors import AppError
 from tests.conftest import ACCOUNT, NOW, STAGE_ENV
 from tests.fakes.account import Account, Fault
-from tests.fakes.audited import Witness, moto_read
+from tests.fakes.audited import Witness
 from tests.fakes.gateway import Answer, Gateway
 from tests.fakes.stories import Crash, Stories
+from tests.fakes.tables import Tables
 
 ADA, BOB, EVE = "ada@university.edu", "bob@university.edu", "eve@university.edu"
 SETTINGS = {
@@ -39,7 +40,7 @@ class Stage:
     gateway: Gateway
     account: Account
     stories: Stories
-    tables: Callable[[str], list[dict[str, Any]]]
+    tables: Tables
     people: dict[str, str]
     now: datetime = field(default_factory=clock.now)  # the API's own clock stamps what it records
     tokens: dict[str, str] = field(default_factory=dict)
@@ -243,9 +244,9 @@ def stage(place: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     monkeypatch.setattr(aws, "client", account.client)
     prefix = "arn:aws:sts::123456789012:assumed-role/aws-research-wizard-test-lab"
     monkeypatch.setattr(sts, "caller", lambda lab_id, headers, _body: f"{prefix}-{lab_id}/{headers['X-Signer']}")
-    with Witness(moto_read(ACCOUNT, STAGE_ENV["AWS_REGION"])) as witness:
+    with Witness(tables.read) as witness:
         yield Stage(Gateway(app), account, stories, tables, people)
-    _emptied()
+    _emptied(tables)
     assert not witness.breaks, "\n".join(witness.breaks)
 
 
@@ -257,15 +258,12 @@ def task_of(name: str) -> Any:
     return getattr(of_labs, name, None) or getattr(of_backups, name)
 
 
-def _emptied() -> None:
+def _emptied(tables: Tables) -> None:
     """Forget the labs of this test: moto looks through everything at every call, and would slow down with each test."""
-    from moto.dynamodb.models import dynamodb_backends
     from moto.ec2.models import ec2_backends
 
-    region = STAGE_ENV["AWS_REGION"]
-    for name in ("labs", "facts", "limits"):
-        dynamodb_backends[ACCOUNT][region].tables[f"{STAGE_ENV['PREFIX']}-{name}"].items.clear()
-    machines = ec2_backends[ACCOUNT][region]
+    tables.clear("labs", "facts", "limits")
+    machines = ec2_backends[ACCOUNT][STAGE_ENV["AWS_REGION"]]
     machines.reservations.clear()
     machines.volumes.clear()
     machines.enis.clear()

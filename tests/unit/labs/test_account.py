@@ -191,12 +191,9 @@ def test_of_an_unknown_lab_everything_stays_while_a_machine_of_it_lives_and_goes
 
 
 def test_after_the_loss_of_the_labs_table_nothing_is_touched(stage: Stage, hand: Hand) -> None:
-    from moto.dynamodb.models import dynamodb_backends
-
     lab_id = stage.ready()
     before, reserved = stage.residue(lab_id), stage.reserved()
-    tables = dynamodb_backends["123456789012"]["us-east-1"].tables
-    tables["aws-research-wizard-test-labs"].items.clear()
+    stage.tables.clear("labs")
     report = look(stage)
     assert {one.verdict for one in found(report).values()} == {Verdict.REPORT}
     assert (stage.residue(lab_id), stage.reserved()) == (before, reserved)

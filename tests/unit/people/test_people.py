@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +18,7 @@ from chalicelib.runtime.http import Request
 from chalicelib.runtime.store import commit
 from tests.conftest import Context
 from tests.fakes.gateway import Gateway
+from tests.fakes.tables import Tables
 
 ADMIN = "ada@uni.edu"
 
@@ -58,7 +58,7 @@ def test_bootstrap_does_not_promote_a_member(admin: Gateway) -> None:
         bootstrap_admin({}, Context())
 
 
-def test_only_the_hash_of_a_token_is_stored(admin: Gateway, tables: Callable[[str], list[dict[str, Any]]]) -> None:
+def test_only_the_hash_of_a_token_is_stored(admin: Gateway, tables: Tables) -> None:
     made = admin.post("/tokens", {"label": "laptop"}, key="stored").json
     assert rules.TOKEN.fullmatch(made["token"])
     for table in ("people", "facts"):

@@ -20,6 +20,7 @@ from chalicelib.runtime.events import entry_of, is_new_fact, publish_facts
 from chalicelib.runtime.facts import Fact, record
 from chalicelib.runtime.store import commit
 from tests.conftest import ACCOUNT, Context
+from tests.fakes.tables import Tables
 
 pytestmark = pytest.mark.usefixtures("tables")
 WORK = {"lab_id": "genomics-k3x9", "generation": 1, "correlation_id": "corr-1"}
@@ -196,7 +197,7 @@ class Bus:
         }
 
 
-def stream_of(tables: Callable[[str], list[dict[str, Any]]], *names: str, at: datetime) -> list[dict[str, Any]]:
+def stream_of(tables: Tables, *names: str, at: datetime) -> list[dict[str, Any]]:
     """The stream's records of these facts, as DynamoDB would hand them over."""
     subject = f"stream-{len(names)}-{names[0].lower()}"
     commit(*(record(Fact(name, subject, {"n": 1}, at, "ada@uni.edu", "corr")) for name in names))
@@ -205,7 +206,7 @@ def stream_of(tables: Callable[[str], list[dict[str, Any]]], *names: str, at: da
 
 
 def test_facts_reach_the_bus_in_order_and_in_batches_of_ten(
-    tables: Callable[[str], list[dict[str, Any]]], now: datetime, monkeypatch: pytest.MonkeyPatch
+    tables: Tables, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bus = Bus()
     monkeypatch.setattr(aws, "client", lambda service: {"events": bus}[service])
@@ -219,15 +220,13 @@ def test_facts_reach_the_bus_in_order_and_in_batches_of_ten(
     assert bus.batches[0][0]["EventBusName"] == "aws-research-wizard-test-facts"
 
 
-def test_a_fact_the_bus_did_not_take_comes_again(
-    tables: Callable[[str], list[dict[str, Any]]], now: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fact_the_bus_did_not_take_comes_again(tables: Tables, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aws, "client", lambda _service: Bus("Second"))
     answer = publish_facts({"Records": stream_of(tables, "First", "Second", at=now)}, Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
 
 
-def test_a_fact_delivered_twice_has_the_same_id(tables: Callable[[str], list[dict[str, Any]]], now: datetime) -> None:
+def test_a_fact_delivered_twice_has_the_same_id(tables: Tables, now: datetime) -> None:
     (one,) = stream_of(tables, "Twice", at=now)
     image = one["dynamodb"]["NewImage"]
     assert json.loads(entry_of(image)["Detail"])["id"] == json.loads(entry_of(image)["Detail"])["id"]

@@ -11,6 +11,7 @@ import pytest
 from chalicelib.runtime import aws, migrations
 from chalicelib.runtime.migrations import Change, Migration, Raw
 from tests.conftest import NOW, STAGE_ENV, Context
+from tests.fakes.tables import Tables
 
 TABLE = f"{STAGE_ENV['PREFIX']}-limits"
 Table = Callable[[], dict[str, dict[str, Any]]]
@@ -25,7 +26,7 @@ def forever() -> float:
 
 
 @pytest.fixture
-def table(tables: Callable[[str], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
+def table(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
     """Seven items that know no colour, in pages of two; one migration gives them one."""
 
     own = (Migration("limits-0001-colour", "limits", "everything has a colour", colour),)

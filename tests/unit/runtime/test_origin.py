@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from chalicelib.runtime.facts import Fact, changed, facts_of, record
 from chalicelib.runtime.origin import Origin, coming_from, present
 from chalicelib.runtime.store import commit
 from tests.conftest import Context
+from tests.fakes.tables import Tables
 
 pytestmark = pytest.mark.usefixtures("tables")
 HEARD = {"detail": {}, "source": "test", "detail-type": "test"}
@@ -66,7 +66,7 @@ def test_a_door_that_breaks_off_leaves_nothing_behind() -> None:
     assert present() == Origin()
 
 
-def test_a_fact_keeps_changes_origin_and_on_whose_behalf(now: datetime, tables: Callable[[str], list[dict[str, Any]]]) -> None:
+def test_a_fact_keeps_changes_origin_and_on_whose_behalf(now: datetime, tables: Tables) -> None:
     said = {"changes": {"phase": ("READY", "STOPPING"), "users": (None, 5)}, "on_behalf_of": "bob@uni.edu"}
     fact = recorded("kept-aaaa", now, **said, origin=Origin("api", "203.0.113.7", token="0123456789ab"))
     assert (fact.changes, fact.on_behalf_of, fact.origin.ip) == (said["changes"], "bob@uni.edu", "203.0.113.7")
@@ -77,7 +77,7 @@ def test_a_fact_keeps_changes_origin_and_on_whose_behalf(now: datetime, tables: 
     assert detail["on_behalf_of"] == "bob@uni.edu"
 
 
-def test_a_fact_of_before_there_were_origins_is_still_read(tables: Callable[[str], list[dict[str, Any]]], now: datetime) -> None:
+def test_a_fact_of_before_there_were_origins_is_still_read(tables: Tables, now: datetime) -> None:
     recorded("plain-aaaa", now)
     image = next(one for one in tables("facts") if one["pk"]["S"] == "LAB#plain-aaaa")
     assert not {"changes", "origin", "on_behalf_of"} & set(image)
