@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -73,9 +74,14 @@ def environment(plan: KernelPlan) -> Path:
     if home.is_dir():
         return home
     making = cache / f"{home.name}.{os.getpid()}"
-    subprocess.run(["uv", "venv", "--quiet", "--python", plan.version, str(making)], check=True)
-    install = ["uv", "pip", "install", "--quiet", "--python", str(making / "bin" / "python"), "--require-hashes", "-r", str(lock)]
-    subprocess.run(install, check=True)
+    patient = {**os.environ, "UV_HTTP_RETRIES": "8"}  # hundreds of megabytes, now and then over a line that breaks off
+    try:
+        subprocess.run(["uv", "venv", "--quiet", "--python", plan.version, str(making)], check=True)
+        install = ["uv", "pip", "install", "--quiet", "--python", str(making / "bin" / "python"), "--require-hashes"]
+        subprocess.run([*install, "-r", str(lock)], check=True, env=patient)
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
     if not home.exists():
         making.rename(home)
     return home

@@ -124,7 +124,7 @@ class Outage:
             (0.4, self._machine_loses_power),
             (0.5, lambda: self._hub_is_killed(owner)),
         ]
-        while (passed := time.monotonic() - self.died) < self.seconds:
+        while (passed := time.monotonic() - self.died) < self.seconds or plan:
             if plan and passed >= plan[0][0] * self.seconds:
                 plan.pop(0)[1]()
             self._cell(owner)

@@ -148,6 +148,11 @@ class Box:
             words = [*self.within, "bash", str(self.script())]
             self.process = subprocess.Popen(words, env=self.env(), stdout=console, stderr=console, start_new_session=True)
 
+    def keep(self) -> None:
+        """What systemd and the machine runner do: a boot that ended badly begins anew (3: it has said why it cannot)."""
+        if self.process and self.process.poll() not in (None, 0, 3):
+            self.start()
+
     def stop(self, seconds: float = 30) -> int:
         if self.process is None:
             return 0
