@@ -5,8 +5,6 @@ Recording may be said any number of times, in any order, by several at once: a f
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -16,7 +14,7 @@ from chalicelib.audit.rules import BATCH, Anchor, Entry, Head, Told
 from chalicelib.audit.store import Raced
 from chalicelib.runtime.clock import iso
 from chalicelib.runtime.errors import Unavailable
-from chalicelib.runtime.store import commit
+from chalicelib.runtime.store import commit, pause
 
 TRIES = 12
 SKEW = timedelta(minutes=10)  # by which the clocks of what tells and what records may differ
@@ -52,7 +50,7 @@ def _appended(facts: Sequence[Told], now: str) -> int:
         try:
             commit(*store.append(entries, head))
         except (Raced, Unavailable):
-            time.sleep(random.uniform(0.2, 1.0) * 0.02 * 2 ** min(attempt, 6))  # noqa: S311 - jitter, not a secret
+            pause(attempt)
             continue
         return len(entries)
     raise Unavailable("the audit log is being written by many, or its head is not its end", "the facts come again by themselves")

@@ -33,10 +33,6 @@ door = Door(bp, "backups", authenticate)
 People = Call[Principal]
 
 
-def _asking(call: People) -> Asking:
-    return Asking(call.principal, call.now, call.correlation_id, call.request_key)
-
-
 # ---- backups -------------------------------------------------------------------------------------------------------------
 
 
@@ -63,7 +59,7 @@ def create_backup(call: People) -> Reply:
     """With `then` the lab is stopped or deleted afterwards, if the backup is finished; after a failed one nothing is done."""
     asked: BackupRequest = call.body
     keep = asked.data == "keep"
-    return _made(service.request_backup(call.path["lab_id"], _asking(call), asked.after(), keep_data=keep))
+    return _made(service.request_backup(call.path["lab_id"], Asking.of(call), asked.after(), keep_data=keep))
 
 
 @door.get(
@@ -89,7 +85,7 @@ def get_backup(call: People) -> BackupView:
 )
 def delete_backup(call: People) -> None:
     """For good. What other backups are made of stays."""
-    service.delete_backup(call.path["lab_id"], call.path["backup_id"], _asking(call))
+    service.delete_backup(call.path["lab_id"], call.path["backup_id"], Asking.of(call))
 
 
 @door.get(
@@ -141,7 +137,7 @@ def create_restore(call: People) -> Reply:
     asked: RestoreRequest = call.body
     lab_id, source = call.path["lab_id"], asked.source_lab or ""
     return _restoring(
-        service.request_restore(lab_id, _asking(call), asked.backup_id, asked.paths, over=asked.over, source_lab=source)
+        service.request_restore(lab_id, Asking.of(call), asked.backup_id, asked.paths, over=asked.over, source_lab=source)
     )
 
 
@@ -170,7 +166,7 @@ def _drilled_before(call: People, answer: dict[str, str]) -> Reply:
 )
 def create_drill(call: People) -> Reply:
     """The newest backup is read back whole and compared, as every week."""
-    drill = service.request_drill(call.path["lab_id"], _asking(call))
+    drill = service.request_drill(call.path["lab_id"], Asking.of(call))
     return Reply(DrillView.of(drill), location=f"/labs/{drill.lab_id}/drills/{drill.id}", status=202)
 
 

@@ -11,7 +11,7 @@ rounded once, where they are shown, by largest remainders, so that rows sum up t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
@@ -255,14 +255,6 @@ def shares(groups: Iterable[Group], estimates: Estimates, currency: str, cost: C
             pieces = split(amount, known.weights).items()
             found += [Share(day, lab, part, who, known.team, piece) for (part, who), piece in pieces]
     return found
-
-
-def grouped(pieces: Iterable[Share], of: Callable[[Share], K], digits: int) -> dict[K, Decimal]:
-    """Shares summed up by whatever one asks, rounded once; the rows sum up to the rounded bill."""
-    found: dict[K, Decimal] = defaultdict(Decimal)
-    for one in pieces:
-        found[of(one)] += one.amount
-    return rounded(found, digits)
 
 
 class Row(NamedTuple):

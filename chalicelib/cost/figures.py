@@ -62,13 +62,12 @@ class Row:
         self.parts[part] += cell.amount
         self.unpriced += cell.unpriced
         self.micros += cell.micros if part is Part.MACHINE else 0
-        match who:
-            case "idle":
-                self.idle += cell.amount
-            case "overhead":
-                self.overhead += cell.amount
-            case _:
-                self.users += cell.amount
+        if who == IDLE:
+            self.idle += cell.amount
+        elif who == OVERHEAD:
+            self.overhead += cell.amount
+        else:
+            self.users += cell.amount
 
 
 def rows(entries: Iterable[Entry], by: By) -> tuple[list[Row], Row]:

@@ -59,16 +59,12 @@ def _role(who: Principal, lab_id: str) -> LabRole | None:
         return labs.visible(who, lab_id).role
     except NotFound:
         state = store.head(lab_id).state
-        if not state.team or not _lasting(who, state):
+        if not state.team or not _sees_all(who, state):
             raise
         return LabRole.LEAD
 
 
-def _lasting(who: Principal, state: State) -> bool:
-    return people.may(who, Action.SEE_SHARES, state.owner, None, state.team).allowed
-
-
-def _sees_all(who: Principal, state: State, role: LabRole | str | None) -> bool:
+def _sees_all(who: Principal, state: State, role: LabRole | str | None = None) -> bool:
     return people.may(who, Action.SEE_SHARES, state.owner, role, state.team).allowed
 
 

@@ -6,8 +6,6 @@ said any number of times, at any time, by several at once; it is the same whethe
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -26,7 +24,7 @@ from chalicelib.limits import service as limits
 from chalicelib.runtime.errors import NotFound, Unavailable
 from chalicelib.runtime.facts import Fact, facts_since, record
 from chalicelib.runtime.log import logger
-from chalicelib.runtime.store import commit
+from chalicelib.runtime.store import commit, pause
 
 TRIES = 8
 LATE = timedelta(hours=26)  # how late a fact may come and still be found without being announced
@@ -52,7 +50,7 @@ def settle(lab_id: str, now: datetime, since: datetime | None = None, book: Book
         try:
             return _settled(lab_id, now, since or now - LATE, book or Book())
         except Raced:
-            time.sleep(random.uniform(0.2, 1.0) * 0.02 * 2**attempt)  # noqa: S311 - jitter, not a secret
+            pause(attempt)
     raise Unavailable(f"the ledger of lab {lab_id} is being written by many", "it is brought up to date within the hour")
 
 

@@ -25,7 +25,6 @@ from chalicelib.runtime.requests import remembered
 from chalicelib.runtime.store import Write, commit
 
 TRIES = 4
-NO_LIFT = "no exemption stands"
 Change = Callable[[Lab, Record], tuple[State, Write]]
 
 
@@ -122,7 +121,7 @@ def why(who: Principal, lab_id: str, now: datetime, at: datetime | None = None, 
     known = Told(lab, record, policy, paper=_paper(lab, at, decision_id) if at or decision_id else None, stopped=_stop_of(lab))
     if lab.phase is not Phase.READY or record is None or at or decision_id:
         return known
-    lab, machine = labs.strongly(lab.id)
+    lab, machine = labs.with_machine(lab.id, consistent=True)
     evidence = service.evidence_of(machine)
     decision = rules.decide(evidence, policy, record.state, now)
     said = machine.evidence if machine else None

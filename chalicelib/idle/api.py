@@ -27,10 +27,6 @@ door = Door(bp, "idle", authenticate)
 People = Call[Principal]
 
 
-def _asking(call: People) -> Asking:
-    return Asking(call.principal, call.now, call.correlation_id, call.request_key)
-
-
 def _before(call: People, answer: dict[str, str]) -> WhyView:
     return WhyView.of(answering.why(call.principal, answer["lab_id"], call.now), call.now)
 
@@ -86,7 +82,7 @@ def replay_decisions(call: People) -> ReplayView:
 def extend_lab(call: People) -> WhyView:
     """Answers a warning that stands; at most as long as the operator allows."""
     asked: ExtendRequest = call.body
-    return WhyView.of(answering.extend(call.path["lab_id"], asked.span(), _asking(call)), call.now)
+    return WhyView.of(answering.extend(call.path["lab_id"], asked.span(), Asking.of(call)), call.now)
 
 
 @door.put(
@@ -101,7 +97,7 @@ def extend_lab(call: People) -> WhyView:
 def exempt_lab(call: People) -> WhyView:
     """Until a moment, with a reason; a budget that is used up stops it all the same."""
     asked: ExemptionRequest = call.body
-    return WhyView.of(answering.exempt(call.path["lab_id"], asked.end(call.now), asked.reason, _asking(call)), call.now)
+    return WhyView.of(answering.exempt(call.path["lab_id"], asked.end(call.now), asked.reason, Asking.of(call)), call.now)
 
 
 @door.delete(
@@ -113,4 +109,4 @@ def exempt_lab(call: People) -> WhyView:
     replay=_before,
 )
 def lift_exemption(call: People) -> WhyView:
-    return WhyView.of(answering.lift(call.path["lab_id"], _asking(call)), call.now)
+    return WhyView.of(answering.lift(call.path["lab_id"], Asking.of(call)), call.now)

@@ -79,7 +79,7 @@ def _patiently(record: Record, now: datetime, done: Swept) -> None:
 def look(record: Record, now: datetime) -> Decision | None:
     """Decide about one lab on what is true now, and carry it out. None: it does not run (any more). Superseded: look again."""
     try:
-        lab, machine = labs.strongly(record.lab_id)
+        lab, machine = labs.with_machine(record.lab_id, consistent=True)
     except NotFound:
         _rest(record, now)
         return None
@@ -224,10 +224,10 @@ def watch(lab_id: str, now: datetime) -> None:
         lab, record = labs.as_it_is(lab_id), store.record(lab_id)
         if lab.phase is not Phase.READY or (record and record.generation == lab.generation and record.next_check):
             return
-        began = lab.ready_at or now
-        due = began + timedelta(seconds=policy_of(lab).idle * policy_of(lab).minute_s)
+        began, policy = lab.ready_at or now, policy_of(lab)
         state = _begun(record.state if record else None, began)
-        new = Record(lab_id, lab.generation, state, now if state.over_budget or policy_of(lab).hours_a_day else due)
+        due = now if state.over_budget or policy.hours_a_day else began + timedelta(seconds=policy.idle * policy.minute_s)
+        new = Record(lab_id, lab.generation, state, due)
         try:
             return commit(store.put(new, record))
         except Superseded:
@@ -272,7 +272,7 @@ def _rest(record: Record, now: datetime) -> None:
 
 def budget_changed(team: str, now: datetime) -> None:
     """A team's budget came to a threshold, or was set: its labs that run are told."""
-    over = _over(team, now)
+    over = limits.month_that_stops(team, now)
     for lab_id in sorted(limits.reserved_labs(team)):
         try:
             _mark(lab_id, over, now)
@@ -291,15 +291,6 @@ def _mark(lab_id: str, over: str, now: datetime) -> None:
             return commit(store.put(record._replace(state=record.state._replace(over_budget=over), next_check=due), record))
         except Superseded:
             continue
-
-
-def _over(team: str, now: datetime) -> str:
-    """The month for which the team's budget says stop; blank when it does not."""
-    budget, (month, _) = limits.terms(team).budget, limits.month(team, now)
-    if budget is None:
-        return ""
-    stops = [one.percent for one in budget.thresholds if one.action == "stop"]
-    return month.month if any(month.spent * 100 >= budget.monthly * percent for percent in stops) else ""
 
 
 # ---- who tells and asks --------------------------------------------------------------------------------------------------

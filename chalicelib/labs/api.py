@@ -37,10 +37,6 @@ door = Door(bp, "labs", authenticate)
 People = Call[Principal]
 
 
-def _asking(call: People) -> Asking:
-    return Asking(call.principal, call.now, call.correlation_id, call.request_key)
-
-
 def _accepted(lab: Lab) -> Reply:
     return Reply(LabView.of(lab), location=f"/labs/{lab.id}", status=202)
 
@@ -63,7 +59,7 @@ def _again(call: People, answer: dict[str, str]) -> Reply:
 )
 def create_lab(call: People) -> Reply:
     """Watch `Location` until its phase is READY or FAILED."""
-    return _accepted(service.request_lab(call.body.wish(), _asking(call)))
+    return _accepted(service.request_lab(call.body.wish(), Asking.of(call)))
 
 
 @door.get("/labs", summary="The labs I may see", query=PageQuery, reply=LabList, scope="labs:read")
@@ -89,7 +85,7 @@ def get_lab(call: People) -> LabView:
 )
 def delete_lab(call: People) -> Reply:
     """Also while it is still being made. Its receipt says what was removed and what is kept."""
-    return _accepted(service.delete_lab(call.path["lab_id"], _asking(call), keep_data=call.query.data == "keep"))
+    return _accepted(service.delete_lab(call.path["lab_id"], Asking.of(call), keep_data=call.query.data == "keep"))
 
 
 @door.post(
@@ -103,7 +99,7 @@ def delete_lab(call: People) -> Reply:
 )
 def stop_lab(call: People) -> Reply:
     """Its machine stops and costs nothing more; files stay."""
-    return _accepted(service.stop_lab(call.path["lab_id"], _asking(call)))
+    return _accepted(service.stop_lab(call.path["lab_id"], Asking.of(call)))
 
 
 @door.post(
@@ -117,7 +113,7 @@ def stop_lab(call: People) -> Reply:
 )
 def start_lab(call: People) -> Reply:
     """A lab whose machine was lost gets a new one; its files are kept."""
-    return _accepted(service.start_lab(call.path["lab_id"], _asking(call)))
+    return _accepted(service.start_lab(call.path["lab_id"], Asking.of(call)))
 
 
 @door.post(
@@ -132,7 +128,7 @@ def start_lab(call: People) -> Reply:
 )
 def scale_lab(call: People) -> Reply:
     """Another instance type means a restart; users and storage do not. A stopped lab stays stopped."""
-    return _accepted(service.scale_lab(call.path["lab_id"], call.body.wish(), _asking(call)))
+    return _accepted(service.scale_lab(call.path["lab_id"], call.body.wish(), Asking.of(call)))
 
 
 @door.get(

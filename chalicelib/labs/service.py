@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.labs import access, beats, logs, naming, rebuilding, rules, sessions, stopping, store, work
 from chalicelib.labs.machines import Evidence, Machine, Notice
@@ -32,6 +32,9 @@ from chalicelib.runtime.pages import Page, decode, encode
 from chalicelib.runtime.requests import RequestKey, remembered
 from chalicelib.runtime.store import Write
 
+if TYPE_CHECKING:
+    from chalicelib.runtime.calls import Call
+
 TRIES = 5
 
 
@@ -43,6 +46,10 @@ class Asking:
     now: datetime
     correlation_id: str
     request_key: RequestKey | None = None
+
+    @classmethod
+    def of(cls, call: Call[Principal]) -> Asking:
+        return cls(call.principal, call.now, call.correlation_id, call.request_key)
 
 
 class _Taken(Conflict):
@@ -265,11 +272,6 @@ def as_it_is(lab_id: str) -> Lab:
     return store.load(lab_id, consistent=True)
 
 
-def with_machine(lab_id: str) -> tuple[Lab, Machine | None]:
-    """A lab and what its machine said last."""
-    return store.with_machine(lab_id)
-
-
 def listed(who: Principal, most: int = 500) -> list[Lab]:
     """The labs this person may see, those that are gone left out."""
     found: list[Lab] = []
@@ -302,9 +304,9 @@ def ready_ids() -> Iterator[str]:
     return store.ids_ready()
 
 
-def strongly(lab_id: str) -> tuple[Lab, Machine | None]:
-    """A lab and its machine as they are now, in one read."""
-    return store.with_machine(lab_id, consistent=True)
+def with_machine(lab_id: str, *, consistent: bool = False) -> tuple[Lab, Machine | None]:
+    """A lab and what its machine said last, in one read; `consistent` sees the last change of both."""
+    return store.with_machine(lab_id, consistent)
 
 
 def stop_by_rule(lab_id: str, now: datetime, reason: str, hint: str, writes: Sequence[Write], on: Evidence | None) -> Lab:

@@ -173,14 +173,13 @@ def _hint(team: str) -> str:
 
 
 def reached(budget: Budget | None, month: Month) -> Iterator[Threshold]:
-    """The thresholds that what is spent has come to and nobody was told of yet this month."""
-    for one in budget.thresholds if budget else ():
-        if one.word not in month.announced and month.spent * 100 >= budget_at(budget, one):
-            yield one
+    """The thresholds that what is spent has come to."""
+    return (one for one in (budget.thresholds if budget else ()) if budget and month.spent * 100 >= budget.monthly * one.percent)
 
 
-def budget_at(budget: Budget | None, threshold: Threshold) -> Decimal:
-    return budget.monthly * threshold.percent if budget else ZERO
+def news(budget: Budget | None, month: Month) -> Iterator[Threshold]:
+    """Those of them that nobody was told of yet this month."""
+    return (one for one in reached(budget, month) if one.word not in month.announced)
 
 
 def refusing(budget: Budget) -> Threshold:

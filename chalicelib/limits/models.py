@@ -160,5 +160,5 @@ def _tidy(value: Decimal) -> Decimal:
 
 
 def _threshold(budget: Budget, month: Month, one: Threshold) -> ThresholdView:
-    reached = one.word in month.announced or month.spent * 100 >= budgets.budget_at(budget, one)
+    reached = one.word in month.announced or one in budgets.reached(budget, month)
     return ThresholdView(percent=one.percent, action=one.action, reached=reached)

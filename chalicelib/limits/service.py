@@ -7,15 +7,13 @@ that a start was refused for want of money.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from chalicelib.limits import budgets, quotas, rules, store
-from chalicelib.limits.budgets import Budget, Line, Month, Threshold
+from chalicelib.limits.budgets import Budget, Line, Month, Reach, Threshold
 from chalicelib.limits.quotas import Held, Holding, Quotas
 from chalicelib.limits.rules import Usage
 from chalicelib.limits.store import Book, Terms
@@ -23,11 +21,10 @@ from chalicelib.runtime import settings
 from chalicelib.runtime.clock import iso
 from chalicelib.runtime.errors import BudgetExceeded, Conflict, Retryable, Unprocessable, near_miss
 from chalicelib.runtime.facts import Fact, record
-from chalicelib.runtime.store import Write, commit
+from chalicelib.runtime.store import Write, commit, pause
 
 WIZARD = "aws-research-wizard"
 TRIES = 6
-FREE_NOW = "its money line changed meanwhile"
 
 
 class Need(NamedTuple):
@@ -169,7 +166,7 @@ def _settled(team: str, lab_id: str, spent: Decimal, keep: Decimal, now: datetim
     after = budgets.settled(seen.line, spent, keep if this and _runs(seen) else budgets.ZERO, now)
     total = seen.total
     moved = Month(total.month, total.spent + after.spent - seen.line.spent, total.held + after.held - seen.line.held)
-    news = tuple(budgets.reached(seen.terms.budget, moved._replace(announced=total.announced)))
+    news = tuple(budgets.news(seen.terms.budget, moved._replace(announced=total.announced)))
     past = _close_past(seen, now) if this else ()
     if after == seen.line and not news:
         return past
@@ -206,7 +203,7 @@ def committed(team: str, now: datetime, writes: Callable[[], Iterable[Write]]) -
         except store.Raced:
             if attempt == TRIES - 1:
                 raise
-            time.sleep(random.uniform(0.2, 1.0) * 0.02 * 2**attempt)  # noqa: S311 - jitter, not a secret
+            pause(attempt)
         except BudgetExceeded:
             _tell_refusal(team, now)
             raise
@@ -306,6 +303,13 @@ def month(team: str, now: datetime) -> tuple[Month, dict[str, Line]]:
     return store.month(team, budgets.month_of(now))
 
 
+def month_that_stops(team: str, now: datetime) -> str:
+    """The month whose spending has come to where the team's budget says stop; blank when it has not."""
+    month, _ = store.month(team, budgets.month_of(now))
+    stops = any(one.action is Reach.STOP for one in budgets.reached(store.terms(team).budget, month))
+    return month.month if stops else ""
+
+
 def reserved_labs(team: str) -> frozenset[str]:
     """The labs that hold a place, to compare with those that exist."""
     return store.usage(team).labs
@@ -314,11 +318,6 @@ def reserved_labs(team: str) -> frozenset[str]:
 def note_frees(team: str, lab_id: str, at: datetime | None, why: str) -> Write:
     """When a lab is going to give back what it holds, for people who wait for it."""
     return store.note_frees(team, lab_id, at, why)
-
-
-def check_family(instance_type: str, team: str = "") -> None:
-    """Forbidden when this stage, or an admin for this team, does not allow the type's family."""
-    rules.family_allowed(instance_type, limits_of(team).families if team else settings.current().allowed_families)
 
 
 # ---- putting right ---------------------------------------------------------------------------------------------------------

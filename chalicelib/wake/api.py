@@ -31,10 +31,6 @@ QUIET = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
 INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 
 
-def _asking(call: Call[Principal]) -> Asking:
-    return Asking(call.principal, call.now, call.correlation_id, call.request_key)
-
-
 @open_to_all.get("/open/{lab_id}", summary="A lab's page", status=200, media="text/html; charset=utf-8")
 def open_page(_call: Call[None]) -> Reply:
     """The same for every lab, also for one that does not exist; it asks for the rest with a key."""
@@ -57,14 +53,14 @@ def look_at_lab(call: Call[Principal]) -> OpenView:
 )
 def wake_lab(call: Call[Principal]) -> OpenView:
     """Once, however many ask; a lab that runs or is on its way is left alone."""
-    return OpenView.of(service.start(call.path["lab_id"], _asking(call)))
+    return OpenView.of(service.start(call.path["lab_id"], Asking.of(call)))
 
 
 @with_key.post(
     "/open/{lab_id}/enter", summary="From its page into the lab", reply=LoginView, errors=(NotFound, Forbidden, Conflict)
 )
 def enter_lab(call: Call[Principal]) -> LoginView:
-    return LoginView.of(service.enter(call.path["lab_id"], _asking(call)))
+    return LoginView.of(service.enter(call.path["lab_id"], Asking.of(call)))
 
 
 @people.post(
@@ -78,7 +74,7 @@ def enter_lab(call: Call[Principal]) -> LoginView:
 )
 def give_wake_key(call: Call[Principal]) -> Reply:
     """For me alone. The one I had before counts no more."""
-    secret, key = service.give(call.path["lab_id"], _asking(call))
+    secret, key = service.give(call.path["lab_id"], Asking.of(call))
     return Reply(WakeKeyView.of(key, secret), location=f"/open/{key.lab_id}")
 
 
@@ -86,7 +82,7 @@ def give_wake_key(call: Call[Principal]) -> Reply:
     "/labs/{lab_id}/wake-key", summary="Take my key of a lab's page back", status=204, scope="labs:write", errors=(NotFound,)
 )
 def take_wake_key_back(call: Call[Principal]) -> None:
-    service.take_back(call.path["lab_id"], _asking(call))
+    service.take_back(call.path["lab_id"], Asking.of(call))
 
 
 @lru_cache(maxsize=1)

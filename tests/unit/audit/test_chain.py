@@ -71,7 +71,7 @@ def test_of_several_writers_at_once_each_appends_behind_the_other(log: Any, monk
         return writes
 
     monkeypatch.setattr(store, "append", meddling)
-    monkeypatch.setattr("chalicelib.audit.service.time.sleep", lambda _: None)
+    monkeypatch.setattr("chalicelib.runtime.store.time.sleep", lambda _: None)
     service.record([a_fact(number) for number in range(5)], NOW)
     assert len(service_entries()) == 8
     assert rules.breaks(service_entries(), rules.genesis(store.name()), store.head(), s3.anchors()) == []

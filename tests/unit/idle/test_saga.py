@@ -12,6 +12,7 @@ from chalicelib.idle import rules, service, store
 from chalicelib.idle.rules import Action
 from chalicelib.labs import stopping
 from chalicelib.labs.rules import Phase
+from chalicelib.limits import service as limits
 from chalicelib.runtime import workflows
 from chalicelib.runtime.errors import Superseded, Unavailable
 from chalicelib.runtime.store import commit
@@ -281,7 +282,7 @@ def test_a_budget_that_is_used_up_warns_with_a_grace_then_stops_what_is_busy(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over = [watch.now.strftime("%Y-%m")]
-    monkeypatch.setattr(service, "_over", lambda _team, _now: over[0])
+    monkeypatch.setattr(limits, "month_that_stops", lambda _team, _now: over[0])
     watch.beat(watch.server(1, "busy"))
     watch.tell("BudgetReached", "team:default", team="default")
     assert watch.facts("LabCapReached", "LabIdleWarned") == ["LabCapReached", "LabIdleWarned"]
@@ -294,7 +295,7 @@ def test_a_budget_that_is_used_up_warns_with_a_grace_then_stops_what_is_busy(
 
 def test_a_budget_that_is_raised_withdraws_the_warning(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     over = [watch.now.strftime("%Y-%m")]
-    monkeypatch.setattr(service, "_over", lambda _team, _now: over[0])
+    monkeypatch.setattr(limits, "month_that_stops", lambda _team, _now: over[0])
     watch.tell("BudgetReached", "team:default", team="default")
     over[0] = ""
     watch.later(1)

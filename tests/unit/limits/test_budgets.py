@@ -78,10 +78,19 @@ def test_what_is_believed_stays_within_its_month_and_goes_on_in_the_next(hours: 
 
 def test_a_threshold_is_reached_at_its_percent_and_told_once() -> None:
     budget = Budget(Decimal(100), "USD", (Threshold(80, Reach.WARN), Threshold(100, Reach.STOP)))
-    assert list(budgets.reached(budget, Month("2026-11", Decimal("79.99")))) == []
-    assert [one.word for one in budgets.reached(budget, Month("2026-11", Decimal(80)))] == ["80:warn"]
-    assert list(budgets.reached(budget, Month("2026-11", Decimal(90), announced=frozenset({"80:warn"})))) == []
-    assert list(budgets.reached(None, Month("2026-11", Decimal(90)))) == []
+    assert list(budgets.news(budget, Month("2026-11", Decimal("79.99")))) == []
+    assert [one.word for one in budgets.news(budget, Month("2026-11", Decimal(80)))] == ["80:warn"]
+    assert list(budgets.news(budget, Month("2026-11", Decimal(90), announced=frozenset({"80:warn"})))) == []
+    assert list(budgets.news(None, Month("2026-11", Decimal(90)))) == []
+
+
+def test_a_month_stops_labs_once_its_spending_has_come_to_the_stop(set_budget: Any, now: datetime) -> None:
+    set_budget("stopping", "10", "50 warn", "90 stop")
+    for spent, month in (("8.99", ""), ("9", f"{now:%Y-%m}")):
+        service.settle_money("stopping", "lab-1", Decimal(spent), Decimal(0), now)
+        assert service.month_that_stops("stopping", now) == month
+    assert service.month_that_stops("stopping", now + timedelta(days=31)) == ""
+    assert service.month_that_stops("no-budget", now) == ""
 
 
 def test_starts_are_refused_at_the_refusing_threshold_or_at_all_of_it() -> None:
