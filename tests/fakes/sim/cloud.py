@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.fakes.sim.essence import ESSENCES, NAMELESS
 from tests.fakes.sim.faults import Call
+from tests.fakes.sim.process import Ask, Processes
 from tests.fakes.sim.shelf import Moment, Shelf, number
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -34,7 +35,8 @@ class Cloud:
         self.stale = False  # is the read under way one that sees the past?
         self.repeats = False  # is the call under way the SDK's repetition of the one before?
         self.sold_out: set[str] = set()
-        self.number = 0  # of the call under way: what one call changes is one change
+        self.processes = Processes()
+        self.number = self._calls = 0  # of the call under way: what one call changes is one change
         self.shelves: dict[str, Shelf] = {}
         self.happened: list[Callable[[str, Json], None]] = []  # who hears AWS's own news: (source, event)
         self._services: dict[str, Any] = {}
@@ -52,8 +54,17 @@ class Cloud:
         return self._services[service]
 
     def call(self, call: Call, act: Act) -> Any:
-        self.number += 1
-        return self.strike(call, act)
+        return self.processes.ask(Ask(call, lambda: self._made(call, act)))
+
+    def _made(self, call: Call, act: Act) -> Any:
+        self._calls += 1
+        number = self._calls
+
+        def acted() -> Any:
+            self.number = number
+            return act()
+
+        return self.strike(call, acted)
 
     # ---- shelves
 
@@ -108,11 +119,15 @@ class Cloud:
     def rng(self) -> random.Random:
         label, found = self._rng or ("", None)
         if found is None:
-            drawn = 0 if label.startswith("ask:") else self.shelf("sim.draws").get(label, 0)
-            self.shelf("sim.draws").put(label, drawn + 1)
-            found = random.Random(f"{self.seed}/{label}/{drawn}")
+            found = random.Random(self.processes.ask(Ask("draw", self._draw)))
             self._rng = (label, found)
         return found
+
+    def _draw(self) -> str:
+        label = self._rng[0] if self._rng else ""
+        drawn = 0 if label.startswith("ask:") else self.shelf("sim.draws").get(label, 0)
+        self.shelf("sim.draws").put(label, drawn + 1)
+        return f"{self.seed}/{label}/{drawn}"
 
     def said(self, source: str, kind: str, detail: Json, resources: tuple[str, ...] = ()) -> None:
         """AWS tells its own news on the default bus."""

@@ -9,6 +9,7 @@ before the last change.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -52,7 +53,7 @@ class DynamoDB(Service):
     def __init__(self, cloud: Cloud, name: str) -> None:
         super().__init__(cloud, name)
         self._request_signer = None  # pynamodb looks whether there are credentials
-        self._sent: Json = {}
+        self._sent: tuple[str, Json] = ("", {})
         for table in tables():
             cloud.shelf(f"table.{table}")
         self._pending = cloud.shelf("stream")
@@ -60,8 +61,6 @@ class DynamoDB(Service):
     def _make_api_call(self, operation: str, asked: Json) -> Any:
         """What pynamodb calls."""
         act, verb = OPERATIONS[operation]
-        if operation == "TransactWriteItems" and "ClientRequestToken" not in asked:
-            asked = {**asked, "ClientRequestToken": f"sdk-{self.cloud.number}"}  # botocore gives it one
         return self.cloud.call(Call("dynamodb", verb, asked), lambda: act(self, asked))
 
     def __getattr__(self, verb: str) -> Any:
@@ -93,8 +92,10 @@ class DynamoDB(Service):
 
     def _query(self, asked: Json) -> Json:
         names, values = asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues", {})
-        matches = condition(asked["KeyConditionExpression"])
-        return self._page(asked, lambda item: matches(item, names, values))
+        text = asked["KeyConditionExpression"]
+        matches, (name, wanted) = condition(text), partition(text)
+        name, wanted = names.get(name, name), values[wanted]
+        return self._page(asked, lambda item: item.get(name) == wanted and matches(item, names, values))
 
     def _scan(self, asked: Json) -> Json:
         return self._page(asked, lambda _: True)
@@ -154,9 +155,9 @@ class DynamoDB(Service):
         return found
 
     def transact_write(self, asked: Json) -> Json:
-        given = asked["ClientRequestToken"]
+        given = asked.get("ClientRequestToken") or f"sdk-{self.cloud.number}"  # botocore's own, which it repeats
         said = {name: value for name, value in asked.items() if name not in ("ReturnConsumedCapacity",)}
-        known = self._sent if self._sent.get("ClientRequestToken") == given else self.cloud.shelf("tokens").get(given)
+        known = self._sent[1] if self._sent[0] == given else self.cloud.shelf("tokens").get(given)
         if known:
             if known["TransactItems"] != said["TransactItems"]:
                 raise refusal("IdempotentParameterMismatchException", "another request had this token")
@@ -174,7 +175,7 @@ class DynamoDB(Service):
                 "TransactionCanceledException", "Transaction cancelled", "TransactWriteItems", CancellationReasons=reasons
             )
         self._happen([outcome for (kind, _), (_, outcome) in zip(operations, judged, strict=True) if kind != "ConditionCheck"])
-        self._sent = said
+        self._sent = given, said
         if not given.startswith("sdk-"):
             self.cloud.shelf("tokens").put(given, said)
         return {}
@@ -225,6 +226,15 @@ class DynamoDB(Service):
         body |= {"NewImage": after} if after is not None else {}
         record = {"eventName": name, "eventSource": "aws:dynamodb", "eventID": token(*key, name), "dynamodb": body}
         self._pending.put(table, (*self._pending.get(table, ()), record), self.cloud.number)
+
+
+@lru_cache(maxsize=1000)
+def partition(text: str) -> tuple[str, str]:
+    """The attribute and the value that a key condition begins with: `#0 = :0 AND …`."""
+    found = re.match(r"[\s(]*([#\w]+)\s*=\s*(:\w+)", text)
+    if found is None:
+        raise refusal("ValidationException", "Query condition missed key schema element")
+    return found[1], found[2]
 
 
 @lru_cache(maxsize=1)

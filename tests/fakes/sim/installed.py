@@ -10,13 +10,16 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 from tests.conftest import STAGE_ENV, Context
 from tests.fakes.sim.cloud import Cloud
+from tests.fakes.sim.process import Ask
 
 SETTINGS = {
     "ARTIFACTS_BUCKET": "artifacts",
@@ -34,12 +37,38 @@ class Numbered:
     """Facts of one delivery keep their order; their number follows from how many there are."""
 
     def __init__(self, cloud: Cloud) -> None:
-        self.cloud, self.last = cloud, 0
+        self.cloud, self.shelf = cloud, cloud.shelf("sim.facts", kept=False)
 
     def __next__(self) -> int:
-        self.last = max(self.last + 1, self.cloud.shelf("sim.facts", kept=False).get("last", 0) + 1)
-        self.cloud.shelf("sim.facts", kept=False).put("last", self.last)
-        return self.last
+        found: int = self.cloud.processes.ask(Ask("fact", self._counted))
+        return found
+
+    def _counted(self) -> int:
+        last = int(self.shelf.get("last", 0)) + 1
+        self.shelf.put("last", last)
+        return last
+
+
+class OneAfterAnother:
+    """A pool of threads in which everything is done at once, in the order in which it is asked for."""
+
+    def __init__(self, _workers: int = 1) -> None: ...
+
+    def __enter__(self) -> OneAfterAnother:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def map(self, do: Callable[[Any], Any], each: Iterable[Any]) -> list[Any]:
+        return [do(one) for one in each]
+
+    def submit(self, do: Callable[..., Any], *of: Any) -> Future[Any]:
+        made: Future[Any] = Future()
+        try:
+            made.set_result(do(*of))
+        except Exception as error:
+            made.set_exception(error)
+        return made
 
 
 @contextlib.contextmanager
@@ -48,7 +77,7 @@ def installed(cloud: Cloud, **settings_: str) -> Iterator[None]:
     from pynamodb.connection import Connection
     from pynamodb.connection import base as pynamodb_base
 
-    from chalicelib.backups import drilling
+    from chalicelib.backups import drilling, s3
     from chalicelib.labs import sts
     from chalicelib.runtime import aws, clock, facts, log, metrics, settings, store
 
@@ -60,6 +89,8 @@ def installed(cloud: Cloud, **settings_: str) -> Iterator[None]:
         put(patch.object(aws, "client", cloud.client))
         put(patch.object(store, "connection", lambda: connection))
         put(patch.object(store, "time", SimpleNamespace(sleep=lambda _seconds: None)))
+        for threaded in (drilling, s3):
+            put(patch.object(threaded, "ThreadPoolExecutor", OneAfterAnother))
         put(patch.object(drilling, "time", SimpleNamespace(perf_counter=lambda: 0.0)))
         put(patch.object(clock, "now", lambda: cloud.now))
         put(patch.object(facts, "_sequence", Numbered(cloud)))
@@ -82,12 +113,26 @@ def installed(cloud: Cloud, **settings_: str) -> Iterator[None]:
 
 
 def fresh() -> None:
-    """A new process: whatever production code keeps between invocations is gone."""
+    """Whatever production code keeps between invocations is gone."""
     from chalicelib.labs import calling
     from chalicelib.people import service as people
 
     people.forget()
     calling._stage_secret.cache_clear()
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """A new process: it begins without memories, and those of another one that is under way stay as they are."""
+    from chalicelib.labs import calling
+    from chalicelib.people import service as people
+
+    known, secret = people._known, calling._stage_secret
+    people._known, calling._stage_secret = {}, lru_cache(maxsize=1)(secret.__wrapped__)
+    try:
+        yield
+    finally:
+        people._known, calling._stage_secret = known, secret
 
 
 def _signed(cloud: Cloud, headers: Any) -> tuple[int, str]:

@@ -22,7 +22,7 @@ from tests.fakes.sim import bus
 from tests.fakes.sim.bus import Delivery
 from tests.fakes.sim.cloud import Cloud, Json, Kept
 from tests.fakes.sim.faults import BETWEEN, Call, Crash, Plan, Strike, refusal, too_often, unanswered, unreachable
-from tests.fakes.sim.installed import fresh, installed
+from tests.fakes.sim.installed import alone, installed
 from tests.fakes.sim.machine import Machines
 from tests.fakes.sim.shelf import number
 
@@ -148,7 +148,6 @@ class Town:
     def deliver(self, unit: Unit, plan: Plan = ()) -> bool:
         """One delivery, struck as planned. False when the process died."""
         self.calls = []
-        fresh()
         self.cloud.begin(str(unit))
         before, self.cloud.strike = self.cloud.strike, _Striker(self, unit, plan)
         try:
@@ -201,7 +200,6 @@ class Town:
         self.restore(kept)
         self.last = last
         self._doing.append(unit)
-        fresh()
         try:
             self.beside(unit, strike)
         finally:
@@ -280,7 +278,7 @@ class Town:
         one = next(one for one in self.asks.get("queue", ()) if one["id"] == name)
 
         def act() -> Answer:
-            return self.api.as_(self.people[one["who"]]).send(one["method"], one["url"], one["body"], key=one["key"])
+            return self._sent(self.people[one["who"]], one["method"], one["url"], one["body"], one["key"])
 
         def done(answer: Answer | None, error: BaseException | None) -> None:
             answer = NO_ANSWER if error is not None or answer is None else answer
@@ -328,11 +326,28 @@ class Town:
 
     def invoke(self, function: str, event: Json) -> Any:
         """Call a function as Lambda would."""
-        return self.handlers[function](event, Context())
+        return self._process((function, json.dumps(event)), lambda: self.handlers[function](event, Context()))
 
     def say(self, token: str, verb: str, body: Json) -> Answer:
         """A machine calls the API."""
-        return self.api.as_(token).post(f"/machine/{verb}", body)
+        return self._sent(token, "POST", f"/machine/{verb}", body)
+
+    def _sent(self, token: str, method: str, url: str, body: Json | None, key: str = "") -> Answer:
+        known = (token, method, url, json.dumps(body), key)
+        answer: Answer = self._process(known, lambda: self.api.as_(token).send(method, url, body, key=key))
+        return answer
+
+    def _process(self, key: tuple[str, ...], act: Callable[[], Any]) -> Any:
+        cloud = self.cloud
+        rng, cloud._rng = cloud._rng, (f"{cloud._rng[0] if cloud._rng else ''}/{key[0]}", None)
+        try:
+            return cloud.processes.run((*key, cloud.now), lambda: self._alone(act))
+        finally:
+            cloud._rng = rng
+
+    def _alone(self, act: Callable[[], Any]) -> Any:
+        with alone():
+            return act()
 
     def _heard(self, where: str, event: Json) -> None:
         """AWS's own news: to whoever listens, and to the machine it is about."""
