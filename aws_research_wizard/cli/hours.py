@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,15 @@ from aws_research_wizard.cli import labs, screen
 from aws_research_wizard.cli.session import Format, connect, emit
 
 if TYPE_CHECKING:
-    from aws_research_wizard.client.shapes import HoursRequest, HoursView
+    from aws_research_wizard.client.calls import Calls
+    from aws_research_wizard.client.shapes import HoursRequest, HoursView, TeamHoursView
 
 YEARS = 3  # so far ahead a holiday that comes every year is written down
 LONGEST = 62  # days of one entry of a calendar
 
 
-@labs.lab
+@labs.any_lab
+@click.option("--team", default="", metavar="TEAM", help="Of all the team's labs that have no hours of their own.")
 @click.option("--stop", default="", metavar="HH:MM", help="Local time of day at which it stops.")
 @click.option("--start", default="", metavar="HH:MM", help="Local time of day at which it starts.")
 @click.option("--tz", default="", metavar="ZONE", help="As IANA names it: Europe/Berlin. By default this machine's.")
@@ -34,40 +37,69 @@ LONGEST = 62  # days of one entry of a calendar
 )
 @click.option("--off", is_flag=True, help="Take the timetable away.")
 def hours(
-    lab: str, stop: str, start: str, tz: str, days: str, holidays: str, grace: int, notice: int, off: bool, output: Format
+    lab: str,
+    team: str,
+    stop: str,
+    start: str,
+    tz: str,
+    days: str,
+    holidays: str,
+    grace: int,
+    notice: int,
+    off: bool,
+    output: Format,
 ) -> None:
     """When a lab stops and starts by itself.
 
-    With times its timetable is set, without any it is shown. An hour that the clock skips comes at the first moment after, one
+    With times its timetable is set, without any it is shown. With --team it is that of all the team's labs that have none of
+    their own, those to come included. An hour that the clock skips comes at the first moment after, one
     that it shows twice comes the first time. What was missed is made up for.
     """
     if off and (stop or start):
         raise click.UsageError("--off, or times: not both", click.get_current_context())
+    if lab and team:
+        raise click.UsageError("LAB or --team TEAM: not both", click.get_current_context())
+    wish: HoursRequest | None = None
+    if stop or start:
+        wish = {"stop": stop, "start": start, "tz": tz or _here(), "days": days, "grace_minutes": grace}
+        wish |= {"notice_minutes": notice, "holidays": [one.isoformat() for one in _dates(holidays)]}
     with connect() as calls:
-        lab_id = labs.find(calls, lab)["id"]
+        whose = team or labs.find(calls, lab)["id"]
         if off:
-            labs.ask(lambda: calls.remove_hours(lab_id), f"take the timetable of {lab_id} away")
-            return emit(output, {"lab_id": lab_id, "off": True}, f"{screen.paint('✔', 'green')} {lab_id} keeps no hours any more")
-        if not (stop or start):
-            found = calls.hours(lab_id)
-        else:
-            wish: HoursRequest = {"stop": stop, "start": start, "tz": tz or _here(), "days": days, "grace_minutes": grace}
-            wish |= {"notice_minutes": notice, "holidays": [one.isoformat() for one in _dates(holidays)]}
-            found = labs.ask(lambda: calls.put_hours(lab_id, wish), f"set the timetable of {lab_id}")
-    emit(output, found, lambda: _page(found))
+            remove = calls.remove_team_hours if team else calls.remove_hours
+            labs.ask(lambda: remove(whose), f"take the timetable of {whose} away")
+            told = {"team": whose, "off": True} if team else {"lab_id": whose, "off": True}
+            return emit(output, told, f"{screen.paint('✔', 'green')} {whose} keeps no hours any more")
+        (_of_team if team else _of_lab)(calls, whose, wish, output)
 
 
-def _page(found: "HoursView") -> str:
+def _of_lab(calls: "Calls", lab_id: str, wish: "HoursRequest | None", output: Format) -> None:
+    set_it = partial(calls.put_hours, lab_id)
+    found = calls.hours(lab_id) if wish is None else labs.ask(lambda: set_it(wish), f"set the timetable of {lab_id}")
+    moments = [("Next stop", found["next_stop"]), ("Next start", found["next_start"])]
+    more = [(word, screen.clock(at)) for word, at in moments if at]
+    more += [("Of", f"the team {found['team']}: the lab has none of its own")] if found["team"] else []
+    emit(output, found, lambda: screen.block([("Lab", lab_id), *_page(found), *more, _by(found)]))
+
+
+def _of_team(calls: "Calls", team: str, wish: "HoursRequest | None", output: Format) -> None:
+    set_it = partial(calls.put_team_hours, team)
+    found = calls.team_hours(team) if wish is None else labs.ask(lambda: set_it(wish), f"set the timetable of the team {team}")
+    whose = ("Team", f"{team}: all its labs that have no hours of their own")
+    emit(output, found, lambda: screen.block([whose, *_page(found), _by(found)]))
+
+
+def _page(found: "HoursView | TeamHoursView") -> list[tuple[str, str]]:
     times = ", ".join(f"{word} {found[name]}" for word, name in (("stops", "stop"), ("starts", "start")) if found[name])  # type: ignore[literal-required]
-    pairs = [("Lab", found["lab_id"]), ("Hours", f"{times}, {found['days']} ({found['tz']})")]
+    pairs = [("Hours", f"{times}, {found['days']} ({found['tz']})")]
     if found["holidays"]:
         pairs.append(("Holidays", f"{len(found['holidays'])}, the first on {found['holidays'][0]}: not started then"))
     grace = f"waits up to {found['grace_minutes']} min while something works" if found["grace_minutes"] else "does not wait"
-    pairs.append(("A stop", f"is told of {found['notice_minutes']} min before, and {grace}"))
-    pairs += [
-        (word, screen.clock(at)) for word, at in (("Next stop", found["next_stop"]), ("Next start", found["next_start"])) if at
-    ]
-    return screen.block([*pairs, ("Set by", f"{found['by']}, {screen.ago(found['set_at'])}")])
+    return [*pairs, ("A stop", f"is told of {found['notice_minutes']} min before, and {grace}")]
+
+
+def _by(found: "HoursView | TeamHoursView") -> tuple[str, str]:
+    return "Set by", f"{found['by']}, {screen.ago(found['set_at'])}"
 
 
 def _here() -> str:

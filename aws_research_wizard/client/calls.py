@@ -128,6 +128,18 @@ class Calls:
         """Take a lab's timetable away."""
         self._send("DELETE", _lab(lab_id, "hours"), key=key)
 
+    def team_hours(self, team: str) -> shapes.TeamHoursView:
+        """A team's timetable; NotFound when it has none."""
+        return self._get(f"/hours/{_part(team)}")
+
+    def put_team_hours(self, team: str, wish: shapes.HoursRequest, key: str = "") -> shapes.TeamHoursView:
+        """Set the timetable of all labs of a team that have none of their own."""
+        return self._send("PUT", f"/hours/{_part(team)}", wish, key=key)
+
+    def remove_team_hours(self, team: str, key: str = "") -> None:
+        """Take a team's timetable away."""
+        self._send("DELETE", f"/hours/{_part(team)}", key=key)
+
     def why(self, lab_id: str, at: str = "", decision: str = "") -> shapes.WhyView:
         """Why a lab is (not) stopped: now, at a moment, or one decision."""
         asked = {name: value for name, value in (("at", at), ("decision", decision)) if value}

@@ -235,13 +235,13 @@ class MockCloud(MockBackups):
         self.tokens = left
         return 204, None
 
-    def _hours(self, _: Json, lab_id: str) -> tuple[int, Any]:
-        if lab_id not in self.terms.hours:
-            raise RefusedError(404, "no_hours", f"lab {lab_id} has no timetable", f"set one: jupyter hours {lab_id} --stop 19:00")
-        return 200, self.terms.hours[lab_id]
-
     def _put_hours(self, asked: Json, lab_id: str) -> tuple[int, Any]:
         return 200, self.terms.set_hours(self.known(lab_id)["id"], asked, self.email)
+
+    def _drop_hours(self, _: Json, whose: str) -> tuple[int, Any]:
+        self.terms.hours_of(whose)
+        del self.terms.hours[whose]
+        return 204, None
 
     def _wake_key(self, _: Json, lab_id: str) -> tuple[int, Any]:
         key = {"path": f"/open/{self.known(lab_id)['id']}", "key": "awk_" + "k" * 32, "expires_at": "2027-05-22T09:00:00Z"}
@@ -285,13 +285,12 @@ ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("PUT", f"/labs/{ID}/users/{ID}", MockCloud._put_user),
     ("DELETE", f"/labs/{ID}/users/{ID}", MockCloud._drop_user),
     ("POST", f"/labs/{ID}/(stop|start|scale)", MockCloud._command),
-    ("GET", f"/labs/{ID}/hours", MockCloud._hours),
-    (
-        "PUT",
-        f"/labs/{ID}/hours",
-        lambda cloud, asked, lab: (200, cloud.terms.set_hours(cloud.known(lab)["id"], asked, cloud.email)),
-    ),
-    ("DELETE", f"/labs/{ID}/hours", lambda cloud, _, lab: (204, cloud.terms.hours.pop(lab, None) and None)),
+    ("GET", f"/labs/{ID}/hours", lambda cloud, _, lab: (200, cloud.terms.hours_of(lab))),
+    ("PUT", f"/labs/{ID}/hours", MockCloud._put_hours),
+    ("DELETE", f"/labs/{ID}/hours", MockCloud._drop_hours),
+    ("GET", f"/hours/{ID}", lambda cloud, _, team: (200, cloud.terms.hours_of(team))),
+    ("PUT", f"/hours/{ID}", lambda cloud, asked, team: (200, cloud.terms.set_team_hours(team, asked, cloud.email))),
+    ("DELETE", f"/hours/{ID}", MockCloud._drop_hours),
     ("POST", f"/labs/{ID}/wake-key", MockCloud._wake_key),
     ("DELETE", f"/labs/{ID}/wake-key", lambda _cloud, _, _lab: (204, None)),
     ("GET", "/backups", MockCloud.stock),

@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
+from aws_research_wizard.client.mock_labs import RefusedError
+
 Json = dict[str, Any]
 MONTH, RENEWS = "2026-11", "2026-12-01T00:00:00Z"
 STOP, START = "2026-11-23T18:00:00Z", "2026-11-24T07:00:00Z"
@@ -63,8 +65,23 @@ class MockLimits:
         ]
         return {"team": team, "quotas": rows, "families": self.families, "own": [], "labs": labs, "frees_at": STOP}
 
+    def hours_of(self, whose: str) -> Json:
+        """A lab's timetable, or a team's."""
+        if whose not in self.hours:
+            raise RefusedError(404, "no_hours", f"{whose} has no timetable", "set one: jupyter hours … --stop 19:00")
+        return self.hours[whose]
+
     def set_hours(self, lab_id: str, asked: Json, by: str) -> Json:
-        told: Json = {"stop": "", "start": "", "days": "all", "holidays": [], "grace_minutes": 0, "notice_minutes": 15} | asked
+        told = _table(asked, by)
         moments = {"next_stop": STOP if told["stop"] else None, "next_start": START if told["start"] else None}
-        self.hours[lab_id] = {"lab_id": lab_id, **told, **moments, "told": False, "by": by, "set_at": "2026-11-23T09:00:00Z"}
+        self.hours[lab_id] = {"lab_id": lab_id, "team": "", **told, **moments, "told": False}
         return self.hours[lab_id]
+
+    def set_team_hours(self, team: str, asked: Json, by: str) -> Json:
+        self.hours[team] = {"team": team, **_table(asked, by)}
+        return self.hours[team]
+
+
+def _table(asked: Json, by: str) -> Json:
+    told: Json = {"stop": "", "start": "", "days": "all", "holidays": [], "grace_minutes": 0, "notice_minutes": 15}
+    return told | asked | {"by": by, "set_at": "2026-11-23T09:00:00Z"}

@@ -713,7 +713,6 @@ class HoursRequest(BaseModel):
 
 
 class HoursView(BaseModel):
-    lab_id: Annotated[str, Field(title="Lab Id")]
     stop: Annotated[str, Field(title="Stop")]
     start: Annotated[str, Field(title="Start")]
     tz: Annotated[str, Field(title="Tz")]
@@ -721,14 +720,19 @@ class HoursView(BaseModel):
     holidays: Annotated[list[date], Field(title="Holidays")]
     grace_minutes: Annotated[int, Field(title="Grace Minutes")]
     notice_minutes: Annotated[int, Field(title="Notice Minutes")]
+    by: Annotated[str, Field(title="By")]
+    set_at: Annotated[AwareDatetime, Field(title="Set At")]
+    lab_id: Annotated[str, Field(title="Lab Id")]
+    team: Annotated[str, Field(title="Team")]
+    """
+    Whose timetable it keeps; blank: its own
+    """
     next_stop: Annotated[AwareDatetime | None, Field(title="Next Stop")]
     next_start: Annotated[AwareDatetime | None, Field(title="Next Start")]
     told: Annotated[bool, Field(title="Told")]
     """
     Were people told of the next stop?
     """
-    by: Annotated[str, Field(title="By")]
-    set_at: Annotated[AwareDatetime, Field(title="Set At")]
 
 
 class IdleThresholds(BaseModel):
@@ -1446,6 +1450,19 @@ class StorageView(BaseModel):
     file_system_id: Annotated[str, Field(title="File System Id")]
     used_bytes: Annotated[int | None, Field(title="Used Bytes")]
     quota_gb: Annotated[int, Field(title="Quota Gb")]
+
+
+class TeamHoursView(BaseModel):
+    stop: Annotated[str, Field(title="Stop")]
+    start: Annotated[str, Field(title="Start")]
+    tz: Annotated[str, Field(title="Tz")]
+    days: Annotated[str, Field(title="Days")]
+    holidays: Annotated[list[date], Field(title="Holidays")]
+    grace_minutes: Annotated[int, Field(title="Grace Minutes")]
+    notice_minutes: Annotated[int, Field(title="Notice Minutes")]
+    by: Annotated[str, Field(title="By")]
+    set_at: Annotated[AwareDatetime, Field(title="Set At")]
+    team: Annotated[str, Field(title="Team")]
 
 
 class TeamLimits(BaseModel):

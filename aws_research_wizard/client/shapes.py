@@ -443,7 +443,6 @@ class HoursRequest(TypedDict):
 
 
 class HoursView(TypedDict):
-    lab_id: str
     stop: str
     start: str
     tz: str
@@ -451,14 +450,19 @@ class HoursView(TypedDict):
     holidays: list[str]
     grace_minutes: int
     notice_minutes: int
+    by: str
+    set_at: str
+    lab_id: str
+    team: str
+    """
+    Whose timetable it keeps; blank: its own
+    """
     next_stop: str | None
     next_start: str | None
     told: bool
     """
     Were people told of the next stop?
     """
-    by: str
-    set_at: str
 
 
 class IdleThresholds(TypedDict):
@@ -937,6 +941,19 @@ class StorageView(TypedDict):
     file_system_id: str
     used_bytes: int | None
     quota_gb: int
+
+
+class TeamHoursView(TypedDict):
+    stop: str
+    start: str
+    tz: str
+    days: str
+    holidays: list[str]
+    grace_minutes: int
+    notice_minutes: int
+    by: str
+    set_at: str
+    team: str
 
 
 class TeamLimits(TypedDict):

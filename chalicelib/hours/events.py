@@ -1,4 +1,5 @@
-"""Facts that concern timetables: a lab that is deleted takes its schedules along; one that runs says when it frees."""
+"""Facts that concern timetables: a lab that is deleted takes its schedules along, one that runs keeps its team's hours and says
+when it frees, and a team sets other hours."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from typing import Any
 from chalice.app import Blueprint
 
 from chalicelib.hours import service
+from chalicelib.runtime import clock
 from chalicelib.runtime.entries import Event, task
 
 bp = Blueprint(__name__)
@@ -17,4 +19,4 @@ bp = Blueprint(__name__)
 def follow_labs(event: Event, _context: Any) -> None:
     """May come twice, late and in any order."""
     fact = event["detail"]
-    service.heard(fact["name"], fact["subject"])
+    service.heard(fact["name"], fact["subject"], fact["data"], clock.now())

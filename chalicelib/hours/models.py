@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from chalicelib.hours import rules
 from chalicelib.hours.rules import Timetable
-from chalicelib.hours.store import Hours
+from chalicelib.hours.store import Hours, OfTeam
 from chalicelib.runtime.shapes import Asked, Field, Told
 
 
@@ -33,8 +34,7 @@ class HoursRequest(Asked):
         )
 
 
-class HoursView(Told):
-    lab_id: str
+class TableView(Told):
     stop: str
     start: str
     tz: str
@@ -42,27 +42,43 @@ class HoursView(Told):
     holidays: list[date]
     grace_minutes: int
     notice_minutes: int
-    next_stop: datetime | None
-    next_start: datetime | None
-    told: bool = Field(description="Were people told of the next stop?")
     by: str
     set_at: datetime
 
+
+class TeamHoursView(TableView):
+    team: str
+
+    @classmethod
+    def of(cls, hours: OfTeam) -> TeamHoursView:
+        return cls(team=hours.team, **_shown(hours))
+
+
+class HoursView(TableView):
+    lab_id: str
+    team: str = Field(description="Whose timetable it keeps; blank: its own")
+    next_stop: datetime | None
+    next_start: datetime | None
+    told: bool = Field(description="Were people told of the next stop?")
+
     @classmethod
     def of(cls, hours: Hours) -> HoursView:
-        table = hours.table
-        return cls(
-            lab_id=hours.lab_id,
-            stop=f"{table.stop:%H:%M}" if table.stop else "",
-            start=f"{table.start:%H:%M}" if table.start else "",
-            tz=table.zone,
-            days=rules.written_days(table.days),
-            holidays=list(table.holidays),
-            grace_minutes=table.grace_minutes,
-            notice_minutes=table.notice_minutes,
-            next_stop=hours.plan.stop_at,
-            next_start=hours.plan.start_at,
-            told=hours.plan.told,
-            by=hours.by,
-            set_at=hours.set_at,
-        )
+        plan = hours.plan
+        shown = _shown(hours) | {"next_stop": plan.stop_at, "next_start": plan.start_at, "told": plan.told}
+        return cls(lab_id=hours.lab_id, team=hours.team, **shown)
+
+
+def _shown(hours: Hours | OfTeam) -> dict[str, Any]:
+    """What a lab's and a team's timetable have in common."""
+    table = hours.table
+    return {
+        "stop": f"{table.stop:%H:%M}" if table.stop else "",
+        "start": f"{table.start:%H:%M}" if table.start else "",
+        "tz": table.zone,
+        "days": rules.written_days(table.days),
+        "holidays": list(table.holidays),
+        "grace_minutes": table.grace_minutes,
+        "notice_minutes": table.notice_minutes,
+        "by": hours.by,
+        "set_at": hours.set_at,
+    }

@@ -1,4 +1,4 @@
-"""The verbs of a timetable: set it, show it, take it away, and do what it says when its moment comes.
+"""The verbs of a timetable, a lab's or a team's: set it, show it, take it away, and do what it says when its moment comes.
 
     decide (pure) → one transaction: HOURS at its version · the fact · the lab, when it stops or starts → schedules
 
@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.hours import rules, scheduler, store
 from chalicelib.hours.rules import Act, Kind, Plan, Standing, Step, Timetable
-from chalicelib.hours.store import Hours
+from chalicelib.hours.store import Hours, OfTeam
 from chalicelib.idle import rules as idle
 from chalicelib.idle import service as idling
 from chalicelib.labs import service as labs
@@ -71,10 +71,18 @@ def take_away(lab_id: str, asking: Asking) -> None:
     known = store.load(lab.id)
     if known is None:
         raise _none(lab.id)
-    changes = {"hours": (_words(known.table), None)}
-    told = _fact("LabHoursSet", lab.id, asking.now, asking.who.email, asking.correlation_id, changes, hours="")
+    if known.team:
+        hint = f"aws-research-wizard jupyter hours --team {known.team} --off, or give the lab hours of its own"
+        raise Conflict(f"lab {lab.id} keeps the hours of the team {known.team}", hint)
     raced = Conflict(f"the timetable of {lab.id} was changed by another request", "look at it again")
-    commit(*remembered(asking.request_key, {"status": 204}), store.drop(known, raced), told)
+    kept = remembered(asking.request_key, {"status": 204})
+    _dropped(lab, known, raced, asking.now, asking.who.email, asking.correlation_id, *kept)
+    keep_the_teams(lab.id, asking.now)
+
+
+def _dropped(lab: Lab, known: Hours, raced: AppError, now: datetime, by: str, request: str, *also: Write) -> None:
+    changes = {"hours": (_words(known.table), None)}
+    commit(*also, store.drop(known, raced), _fact("LabHoursSet", lab.id, now, by, request, changes, hours=""))
     forget(lab.id)
     _note(lab, None)
 
@@ -91,6 +99,58 @@ def of(who: Principal, lab_id: str) -> Hours:
 def _none(lab_id: str) -> NotFound:
     hint = f'set one: aws-research-wizard jupyter hours {lab_id} --stop "19:00" --start "08:00" --tz Europe/Berlin --days mon-fri'
     return NotFound(f"lab {lab_id} has no timetable", hint, code="no_hours")
+
+
+# ---- a team's --------------------------------------------------------------------------------------------------------------
+
+
+def put_for_team(team: str, table: Timetable, asking: Asking) -> OfTeam:
+    """The timetable of all its labs that have none of their own, those to come included."""
+    before, checked = store.of_team(team), rules.checked(table)
+    after = OfTeam(team, checked, asking.who.email, asking.now, before.version + 1 if before else 1)
+    kept = remembered(asking.request_key, {"team": team})
+    commit(*kept, store.keep_of_team(before, after), _team_told(team, before, after, asking))
+    return after
+
+
+def take_from_team(team: str, asking: Asking) -> None:
+    """Its labs keep no hours any more, but those that have their own."""
+    before = team_hours(team)
+    told = _team_told(team, before, None, asking)
+    commit(*remembered(asking.request_key, {"status": 204}), store.drop_of_team(before), told)
+
+
+def team_hours(team: str) -> OfTeam:
+    """NotFound when it has none."""
+    known = store.of_team(team)
+    if known is None:
+        hint = f'set one: aws-research-wizard jupyter hours --team {team} --stop "19:00" --tz Europe/Berlin --days mon-fri'
+        raise NotFound(f"the team {team} has no timetable", hint, code="no_hours")
+    return known
+
+
+def _team_told(team: str, before: OfTeam | None, after: OfTeam | None, asking: Asking) -> Write:
+    was, is_now = (_words(one.table) if one else None for one in (before, after))
+    data, changes = {"team": team, "hours": is_now or ""}, {"hours": (was, is_now)}
+    subject, by = limits.subject(team), asking.who.email
+    return _fact("TeamHoursSet", subject, asking.now, by, asking.correlation_id, changes, **data)
+
+
+def keep_the_teams(lab_id: str, now: datetime) -> None:
+    """A lab that has no timetable of its own keeps its team's as it is now. Said twice it is done once."""
+    lab, known = labs.as_it_is(lab_id), store.load(lab_id)
+    if lab.phase in GONE or (known and not known.team):
+        return
+    wanted = store.of_team(lab.team)
+    if wanted is None:
+        if known:
+            _dropped(lab, known, Superseded("it was changed meanwhile"), now, WIZARD, f"hours-{lab_id}")
+    elif known is None or (known.table, known.by) != (wanted.table, wanted.by):
+        plan, version = rules.planned(wanted.table, now), known.version + 1 if known else 1
+        after = Hours(lab_id, wanted.table, plan, wanted.by, wanted.set_at, version, lab.team)
+        changes = {"hours": (_words(known.table) if known else None, _words(wanted.table))}
+        commit(store.keep(known, after), _fact("LabHoursSet", lab_id, now, WIZARD, "", changes, hours=_words(wanted.table)))
+        _arm(after, lab, now)
 
 
 # ---- its moments -----------------------------------------------------------------------------------------------------------
@@ -122,7 +182,7 @@ def run(lab_id: str, now: datetime) -> Step | None:
     if known is None:
         return None
     try:
-        lab, machine = labs.strongly(lab_id)
+        lab, machine = labs.with_machine(lab_id, consistent=True)
     except NotFound:
         commit(store.drop(known, Superseded("it is gone")))
         forget(lab_id)
@@ -222,13 +282,31 @@ def forget(lab_id: str) -> None:
         scheduler.remove(lab_id, kind)
 
 
-def heard(name: str, lab_id: str) -> None:
-    """A lab was deleted, or runs again."""
+def heard(name: str, subject: str, data: dict[str, Any], now: datetime) -> None:
+    """A lab was deleted, or runs again; a team's timetable is another one. May be told twice, late and in any order."""
     if name == "LabDeleted":
-        return forget(lab_id)
-    known = store.load(lab_id)
-    if known is not None:
-        _note(labs.as_it_is(lab_id), known.plan)
+        forget(subject)
+    elif name == "TeamHoursSet":
+        _spread(str(data["team"]), now)
+    else:
+        keep_the_teams(subject, now)
+        known = store.load(subject)
+        if known is not None:
+            _note(labs.as_it_is(subject), known.plan)
+
+
+def _spread(team: str, now: datetime) -> None:
+    """To all its labs: one that cannot be reached keeps no other from it, and is told again."""
+    failed: list[AppError | ClientError] = []
+    for lab_id in sorted(limits.reserved_labs(team)):
+        try:
+            keep_the_teams(lab_id, now)
+        except NotFound:
+            continue
+        except (AppError, ClientError) as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
 
 
 # ---- words -----------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
-"""How is a timetable kept? One item in its lab's partition of the labs table, which goes with the lab.
+"""How is a timetable kept? One item in its lab's partition of the labs table, which goes with the lab; and one for each team's.
 
-    LAB#<id>   HOURS   the timetable, and what it does next     by_due ("hours", the next moment)
+    LAB#<id>     HOURS   the timetable, and what it does next     by_due ("hours", the next moment)
+    TEAM#<name>  HOURS   what the team's labs keep that have none of their own
 
 Keeps true: each change names the version it was decided on, so that of two runs that race for one moment only one acts.
 """
@@ -47,11 +48,22 @@ store.bind(HoursItem, "labs")
 
 
 class Hours(NamedTuple):
-    """A lab's timetable and what it does next; `by` who set it."""
+    """A lab's timetable and what it does next; `by` who set it, `team` whose it is when it is not the lab's own."""
 
     lab_id: str
     table: Timetable
     plan: Plan
+    by: str
+    set_at: datetime
+    version: int = 0
+    team: str = ""
+
+
+class OfTeam(NamedTuple):
+    """A team's timetable; `by` who set it."""
+
+    team: str
+    table: Timetable
     by: str
     set_at: datetime
     version: int = 0
@@ -60,6 +72,25 @@ class Hours(NamedTuple):
 def load(lab_id: str) -> Hours | None:
     item = store.fetch(HoursItem, f"LAB#{lab_id}", "HOURS", consistent=True)
     return _hours(item) if item else None
+
+
+def of_team(team: str) -> OfTeam | None:
+    item = store.fetch(HoursItem, f"TEAM#{team}", "HOURS", consistent=True)
+    if item is None:
+        return None
+    said = json.loads(item.said)
+    return OfTeam(team, _table(said["table"]), said["by"], parse_iso(said["set_at"]), int(item.version))
+
+
+def keep_of_team(before: OfTeam | None, after: OfTeam) -> Write:
+    """Superseded when somebody else changed it in the meantime."""
+    said = {"table": _table_row(after.table), "by": after.by, "set_at": iso(after.set_at)}
+    item = HoursItem(f"TEAM#{after.team}", "HOURS", version=after.version, said=json.dumps(said, separators=(",", ":")))
+    return store.save(item, _still(before), _raced(after.team))
+
+
+def drop_of_team(known: OfTeam) -> Write:
+    return store.delete(HoursItem(f"TEAM#{known.team}", "HOURS"), _still(known), _raced(known.team))
 
 
 def due(now: datetime) -> Iterator[str]:
@@ -71,6 +102,7 @@ def due(now: datetime) -> Iterator[str]:
 def keep(before: Hours | None, after: Hours) -> Write:
     """Superseded when somebody else changed it in the meantime."""
     said = {"table": _table_row(after.table), "plan": _plan_row(after.plan), "by": after.by, "set_at": iso(after.set_at)}
+    said |= {"team": after.team} if after.team else {}
     moments = [after.plan.due(kind, after.table.notice) for kind in Kind]
     next_ = min((one for one in moments if one), default=None)
     item = HoursItem(f"LAB#{after.lab_id}", "HOURS", lab_id=after.lab_id, version=after.version)
@@ -84,12 +116,12 @@ def drop(known: Hours, refused: AppError) -> Write:
     return store.delete(HoursItem(f"LAB#{known.lab_id}", "HOURS"), _still(known), refused)
 
 
-def _still(before: Hours | None) -> Condition:
+def _still(before: Hours | OfTeam | None) -> Condition:
     return (HoursItem.version == before.version) if before else HoursItem.pk.does_not_exist()
 
 
-def _raced(lab_id: str) -> Superseded:
-    return Superseded(f"the timetable of {lab_id} was changed by another request", "look at it again")
+def _raced(whose: str) -> Superseded:
+    return Superseded(f"the timetable of {whose} was changed by another request", "look at it again")
 
 
 # ---- items ↔ values ------------------------------------------------------------------------------------------------------
@@ -107,15 +139,8 @@ def _table_row(table: Timetable) -> dict[str, Any]:
     }
 
 
-def _plan_row(plan: Plan) -> dict[str, Any]:
-    moments = {"stop_at": plan.stop_at, "start_at": plan.start_at, "look_at": plan.look_at}
-    return {"told": plan.told, **{name: iso(one) if one else "" for name, one in moments.items()}}
-
-
-def _hours(item: HoursItem) -> Hours:
-    said = json.loads(item.said)
-    row, plan = said["table"], said["plan"]
-    table = Timetable(
+def _table(row: dict[str, Any]) -> Timetable:
+    return Timetable(
         row["zone"],
         time.fromisoformat(row["stop"]) if row["stop"] else None,
         time.fromisoformat(row["start"]) if row["start"] else None,
@@ -124,6 +149,17 @@ def _hours(item: HoursItem) -> Hours:
         row["grace"],
         row["notice"],
     )
+
+
+def _plan_row(plan: Plan) -> dict[str, Any]:
+    moments = {"stop_at": plan.stop_at, "start_at": plan.start_at, "look_at": plan.look_at}
+    return {"told": plan.told, **{name: iso(one) if one else "" for name, one in moments.items()}}
+
+
+def _hours(item: HoursItem) -> Hours:
+    said = json.loads(item.said)
+    table, plan = _table(said["table"]), said["plan"]
     moments = {name: parse_iso(plan[name]) if plan[name] else None for name in ("stop_at", "start_at", "look_at")}
     next_ = Plan(moments["stop_at"], plan["told"], moments["start_at"], moments["look_at"])
-    return Hours(item.pk.removeprefix("LAB#"), table, next_, said["by"], parse_iso(said["set_at"]), int(item.version))
+    whose = item.pk.removeprefix("LAB#")
+    return Hours(whose, table, next_, said["by"], parse_iso(said["set_at"]), int(item.version), said.get("team", ""))

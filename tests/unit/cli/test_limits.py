@@ -74,6 +74,18 @@ def test_hours_are_set_shown_and_taken_away(arw: Arw, lab: str) -> None:
     assert arw(f"jupyter hours {lab} --off --stop 19:00").code == 2
 
 
+def test_a_team_has_hours_for_all_its_labs(arw: Arw) -> None:
+    assert "has no timetable" in arw("jupyter hours --team physics").err
+    told = arw("jupyter hours --team physics --stop 19:00 --tz UTC --days mon-fri")
+    assert told.code == 0, told.err
+    assert "physics: all its labs that have no hours of their own" in told.out
+    assert "stops 19:00, mon-fri (UTC)" in told.out
+    assert arw("jupyter hours --team physics").out == told.out
+    assert json.loads(arw("jupyter hours --team physics --off --output json").out) == {"team": "physics", "off": True}
+    assert arw("jupyter hours --team physics --off").code == 1
+    assert arw("jupyter hours genomics-k3x9 --team physics --stop 19:00 --tz UTC").code == 2
+
+
 def test_holidays_are_read_from_a_calendar(arw: Arw, lab: str, cloud: MockCloud, tmp_path: Path) -> None:
     calendar = tmp_path / "holidays.ics"
     calendar.write_text(

@@ -166,3 +166,74 @@ def test_two_runs_of_one_moment_stop_it_once(town: Town, lab: str) -> None:
     town.quiet()
     assert facts(town, lab).count("LabHoursStopped") == 1
     assert json.dumps(town.ask_hours(lab)["plan"]["told"]) == "false"
+
+
+# ---- a team's ------------------------------------------------------------------------------------------------------------
+
+
+def of_team(town: Town, who: str = ROOT, verb: str = "PUT", **body: Any) -> Answer:
+    answer = town.call(verb, "/hours/default", {"tz": "UTC"} | body if verb == "PUT" else None, who)
+    town.settle()
+    return answer
+
+
+def hours(town: Town, lab: str) -> Any:
+    return town.call("GET", f"/labs/{lab}/hours").json
+
+
+def test_all_labs_of_a_team_keep_its_hours_also_those_to_come(town: Town, lab: str) -> None:
+    answer = of_team(town, stop=at(town, 300))
+    assert (answer.status, answer.json["team"], answer.json["by"]) == (200, "default", ROOT)
+    later = town.request(users=1)
+    town.settle()
+    for one in (lab, later):
+        assert (hours(town, one)["team"], hours(town, one)["stop"]) == ("default", answer.json["stop"])
+    assert sorted(schedules(town)) == sorted([f"{lab}-stop", f"{later}-stop"])
+    assert facts(town, lab) == ["LabHoursSet"]
+
+
+def test_a_teams_hours_stop_its_labs(town: Town, lab: str) -> None:
+    of_team(town, stop=at(town, 18))
+    for _ in range(5):
+        town.tick(5)
+        town.settle()
+    assert town.lab(lab)["phase"] == "STOPPED"
+    assert facts(town, lab) == ["LabHoursSet", "LabHoursStopping", "LabHoursStopped"]
+
+
+def test_hours_of_its_own_go_before_its_teams(town: Town, lab: str) -> None:
+    put(town, lab, stop="07:00")
+    of_team(town, stop="19:00")
+    assert (hours(town, lab)["team"], hours(town, lab)["stop"]) == ("", "07:00")
+    assert town.call("DELETE", f"/labs/{lab}/hours").status == 204
+    assert (hours(town, lab)["team"], hours(town, lab)["stop"]) == ("default", "19:00")
+    refused = town.call("DELETE", f"/labs/{lab}/hours")
+    assert (refused.status, refused.json["message"]) == (409, f"lab {lab} keeps the hours of the team default")
+    put(town, lab, stop="08:00")
+    assert (hours(town, lab)["team"], hours(town, lab)["stop"]) == ("", "08:00")
+
+
+def test_other_hours_of_a_team_reach_its_labs_and_none_take_them_away(town: Town, lab: str) -> None:
+    of_team(town, stop="19:00")
+    of_team(town, stop="20:00", start="08:00")
+    assert (hours(town, lab)["stop"], sorted(schedules(town))) == ("20:00", [f"{lab}-start", f"{lab}-stop"])
+    assert of_team(town, verb="DELETE").status == 204
+    assert hours(town, lab)["code"] == "no_hours"
+    assert schedules(town) == {}
+    assert of_team(town, verb="DELETE").status == 404
+
+
+def test_news_of_a_teams_hours_may_come_twice(town: Town, lab: str) -> None:
+    of_team(town, stop="19:00")
+    before = town.digest()
+    service.heard("TeamHoursSet", "team:default", {"team": "default"}, town.now)
+    service.heard("LabReady", lab, {}, town.now)
+    town.settle()
+    assert town.digest() == before
+
+
+def test_only_whoever_leads_the_team_sets_its_hours(town: Town) -> None:
+    refused = of_team(town, ADA, stop="19:00")
+    assert (refused.status, "may set this team's timetable" in refused.json["message"]) == (403, True)
+    assert of_team(town, ADA, verb="GET").status == 404  # to see them is for all
+    assert of_team(town, tz="Nowhere/Land", stop="19:00").status == 422
