@@ -70,6 +70,7 @@ class Act(StrEnum):
     STOP = "stop"
     START = "start"
     SKIP = "skip"
+    PUT_OFF = "put off"
 
 
 class Step(NamedTuple):
@@ -137,13 +138,16 @@ def planned(table: Timetable, now: datetime) -> Plan:
 # ---- deciding ------------------------------------------------------------------------------------------------------------
 
 
-def decide(table: Timetable, plan: Plan, standing: Standing, busy: bool | None, now: datetime) -> Step:
-    """What the timetable does now. `busy` None is not known, and is waited for like work; never longer than the grace."""
+def decide(
+    table: Timetable, plan: Plan, standing: Standing, busy: bool | None, now: datetime, kept_until: datetime | None = None
+) -> Step:
+    """What the timetable does now. `busy` None is not known, and is waited for like work; never longer than the grace.
+    `kept_until`: somebody asked to keep the lab running until then."""
     plan = _latest(table, plan, now)
     if plan.start_at and plan.start_at <= now:
         return _start(table, plan, standing, now)
     if plan.stop_at and plan.stop_at - table.notice <= now:
-        return _stop(table, plan, standing, busy, now)
+        return _stop(table, plan, standing, busy, now, kept_until)
     return Step(Act.NOTHING, "it is not time yet", plan)
 
 
@@ -165,13 +169,19 @@ def _start(table: Timetable, plan: Plan, standing: Standing, now: datetime) -> S
     return Step(Act.SKIP, "it runs already", following_)
 
 
-def _stop(table: Timetable, plan: Plan, standing: Standing, busy: bool | None, now: datetime) -> Step:
+def _stop(
+    table: Timetable, plan: Plan, standing: Standing, busy: bool | None, now: datetime, kept_until: datetime | None
+) -> Step:
     stop_at = plan.stop_at or now
     over = Plan(following(table, Kind.STOP, max(now, stop_at)), start_at=plan.start_at)
     if standing in (Standing.RESTS, Standing.GONE):
         return Step(Act.SKIP, "it does not run", over) if stop_at <= now else _until(plan, stop_at, "it does not run")
     if standing is Standing.MOVES:
         return Step(Act.WAIT, "it is on its way somewhere: looked at again", plan._replace(look_at=now + LOOK))
+    if kept_until and kept_until > max(stop_at, now):
+        said = f"somebody asked to keep it running until {kept_until:%Y-%m-%d %H:%M} UTC"
+        past_the_start = plan.start_at is not None and plan.start_at <= kept_until
+        return Step(Act.PUT_OFF, said, over if past_the_start else Plan(kept_until, start_at=plan.start_at))
     if not plan.told:
         until = max(stop_at, now + table.notice) if stop_at <= now else stop_at
         return Step(Act.TELL, "its timetable is about to stop it", plan._replace(stop_at=until, told=True, look_at=None))

@@ -36,6 +36,7 @@ from chalicelib.runtime.store import Write, commit
 
 WIZARD = "aws-research-wizard"
 WHY = "its timetable stops it"
+KEEP = "To keep it running: aws-research-wizard jupyter extend {lab} --for 2h"
 HINT = "start it whenever you need it: aws-research-wizard jupyter start {lab}"
 GONE = (Phase.DELETING, Phase.DELETED)
 
@@ -187,12 +188,28 @@ def run(lab_id: str, now: datetime) -> Step | None:
         commit(store.drop(known, Superseded("it is gone")))
         forget(lab_id)
         return None
-    step = rules.decide(known.table, known.plan, standing(lab), busy(lab, machine, now), now)
+    step = rules.decide(known.table, known.plan, standing(lab), busy(lab, machine, now), now, idling.kept_until(lab_id))
+    _do(known, lab, machine, step, now)
+    return step
+
+
+def _do(known: Hours, lab: Lab, machine: Machine | None, step: Step, now: datetime) -> None:
     after = known._replace(plan=step.plan, version=known.version + 1)
     ACTS[step.act](lab, machine, step, store.keep(known, after), now)
     _arm(after, lab, now)
-    logger().info("timetable", lab_id=lab_id, act=step.act, reason=step.reason)
-    return step
+    logger().info("timetable", lab_id=lab.id, act=step.act, reason=step.reason)
+
+
+def put_off(lab_id: str, now: datetime) -> None:
+    """Somebody asked to keep the lab running: a stop that people were told of is put off at once. Everything else waits for its
+    moment."""
+    known = store.load(lab_id)
+    if known is None or not known.plan.told:
+        return
+    lab, machine = labs.with_machine(lab_id, consistent=True)
+    step = rules.decide(known.table, known.plan, standing(lab), True, now, idling.kept_until(lab_id))
+    if step.act is Act.PUT_OFF:
+        _do(known, lab, machine, step, now)
 
 
 def standing(lab: Lab) -> Standing:
@@ -220,9 +237,15 @@ def _note_only(_lab: Lab, _machine: Machine | None, _step: Step, kept: Write, _n
 def _tell(lab: Lab, _machine: Machine | None, step: Step, kept: Write, now: datetime) -> None:
     at = step.plan.stop_at or now
     minutes = max(1, round((at - now).total_seconds() / 60))
-    notice = Notice("hours", at, f"This lab's timetable stops it in {minutes} minutes. Save your work; files are kept.", now)
+    words = f"This lab's timetable stops it in {minutes} minutes. Save your work; files are kept. {KEEP.format(lab=lab.id)}"
+    notice = Notice("hours", at, words, now)
     told = _fact("LabHoursStopping", lab.id, now, deadline=iso(at), minutes=minutes)
     commit(kept, *labs.give_notice(lab, notice), told)
+
+
+def _put_off(lab: Lab, _machine: Machine | None, step: Step, kept: Write, now: datetime) -> None:
+    told = _fact("LabHoursPutOff", lab.id, now, reason=step.reason)
+    commit(kept, *labs.give_notice(lab, None), told)
 
 
 def _wait(lab: Lab, _machine: Machine | None, step: Step, kept: Write, now: datetime) -> None:
@@ -247,6 +270,7 @@ ACTS: dict[Act, Callable[[Lab, Machine | None, Step, Write, datetime], None]] = 
     Act.NOTHING: _note_only,
     Act.SKIP: _note_only,
     Act.TELL: _tell,
+    Act.PUT_OFF: _put_off,
     Act.WAIT: _wait,
     Act.STOP: _stop,
     Act.START: _start,
@@ -283,9 +307,12 @@ def forget(lab_id: str) -> None:
 
 
 def heard(name: str, subject: str, data: dict[str, Any], now: datetime) -> None:
-    """A lab was deleted, or runs again; a team's timetable is another one. May be told twice, late and in any order."""
+    """A lab was deleted, runs again, or is to be kept running; a team's timetable is another one. May be told twice, late and
+    in any order."""
     if name == "LabDeleted":
         forget(subject)
+    elif name in ("LabExtended", "LabExempted"):
+        put_off(subject, now)
     elif name == "TeamHoursSet":
         _spread(str(data["team"]), now)
     else:

@@ -215,6 +215,13 @@ def evidence_of(machine: Machine | None) -> Evidence | None:
     return Evidence.of(known.said, known.received_at, active)
 
 
+def kept_until(lab_id: str) -> datetime | None:
+    """Until when somebody asked to keep it running: extended, or exempt."""
+    record = store.record(lab_id)
+    asked = (record.state.snooze_until, record.state.exempt_until) if record else ()
+    return max((one for one in asked if one), default=None)
+
+
 # ---- which labs are watched ----------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +174,7 @@ def test_a_labs_whole_life_needs_no_right_that_its_functions_lack(emulator: str,
     ready = world.phase(lab, "READY")
     world.invoke("machine_state_changed", {"instance-id": ready["instance_id"], "state": "running"})
     world.invoke("reconcile_labs", {})
+    _kept_hours(world, lab)
     _backed_up_and_given_back(world, lab)
     person.call("DELETE", f"/labs/{lab}?data=delete")
     world.phase(lab, "DELETED")
@@ -185,6 +186,35 @@ def test_a_labs_whole_life_needs_no_right_that_its_functions_lack(emulator: str,
     _billed(world)
     _begun_again(world, lab)
     assert world.denied() == set()
+
+
+def _kept_hours(world: World, lab: str) -> None:
+    """Timetables, of the lab and of its team; kept running, exempt, asked why; budget, quota, a link that wakes; the sweeps."""
+    person, base = world.caller, f"/labs/{lab}"
+    soon = datetime.now(UTC) + timedelta(minutes=10)
+    table = {"stop": f"{soon:%H:%M}", "tz": "UTC"}
+    person.call("PUT", f"{base}/hours", table)
+    world.invoke("run_hours", {"lab_id": lab, "kind": "stop"})
+    assert person.get(f"{base}/hours")["told"]
+    person.call("POST", f"{base}/extend", {"for_minutes": 60})
+    eventually(lambda: not person.get(f"{base}/hours")["told"])
+    person.call("PUT", "/hours/default", table | {"stop": "23:59", "start": "06:00"})
+    person.call("DELETE", f"{base}/hours")
+    eventually(lambda: person.get(f"{base}/hours")["team"] == "default")
+    person.call("PUT", "/hours/default", table | {"stop": "23:58"})
+    eventually(lambda: person.get(f"{base}/hours")["stop"] == "23:58")
+    person.call("DELETE", "/hours/default")
+    person.call("PUT", f"{base}/exemption", {"for_minutes": 60, "reason": "a course"})
+    person.call("DELETE", f"{base}/exemption")
+    person.get(f"{base}/why")
+    person.call("PUT", "/budgets/default", {"monthly": "500", "thresholds": [{"percent": 80, "action": "warn"}]})
+    person.call("PUT", "/limits/default", {"vcpus": 64})
+    for path in ("/budgets/default", "/limits/default", f"{base}/cost", "/costs"):
+        person.get(path)
+    person.call("POST", f"{base}/wake-key")
+    person.call("DELETE", f"{base}/wake-key")
+    for name in ("sweep_hours", "sweep_idle", "refresh_prices"):
+        world.invoke(name, {})
 
 
 def _billed(world: World) -> None:

@@ -82,6 +82,25 @@ def test_schedules_that_are_lost_are_made_up_for(town: Town, lab: str) -> None:
     assert facts(town, lab) == ["LabHoursSet", "LabHoursStopping", "LabHoursStopped"]
 
 
+def test_extending_puts_a_stop_off_that_people_were_told_of(town: Town, lab: str) -> None:
+    put(town, lab, stop=at(town, 18))
+    town.tick(5)
+    town.settle()
+    assert town.call("POST", f"/labs/{lab}/extend", {"for_minutes": 60}).status in (200, 202)
+    town.settle()
+    assert facts(town, lab) == ["LabHoursSet", "LabHoursStopping", "LabHoursPutOff"]
+    assert at(town, 60) in town.call("GET", f"/labs/{lab}/hours").json["next_stop"]
+    for _ in range(8):
+        town.tick(5)
+        town.settle()
+    assert town.lab(lab)["phase"] == "READY"
+    for _ in range(6):
+        town.tick(5)
+        town.settle()
+    assert town.lab(lab)["phase"] == "STOPPED"
+    assert facts(town, lab)[-2:] == ["LabHoursStopping", "LabHoursStopped"]
+
+
 def test_a_stopped_lab_is_started_at_its_hour(town: Town, lab: str) -> None:
     town.stop(lab)
     town.quiet()

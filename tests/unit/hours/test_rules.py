@@ -103,7 +103,8 @@ def test_a_timetable_without_a_start_never_starts() -> None:
 # ---- deciding --------------------------------------------------------------------------------------------------------------
 
 TABLE = Timetable("UTC", time(19), time(8), grace_minutes=30)
-STOP = utc("2026-11-23T19:00")
+STOP_AT = "2026-11-23T19:00"
+STOP = utc(STOP_AT)
 START = utc("2026-11-24T08:00")
 PLAN = Plan(STOP, start_at=START)
 TOLD = PLAN._replace(told=True)
@@ -131,6 +132,24 @@ def test_a_stop_is_told_of_then_waits_for_work_then_happens(
     assert rules.decide(TABLE, plan, standing, busy, utc(f"2026-11-23T{at}")).act is act
 
 
+@pytest.mark.parametrize(
+    ("at", "kept_until", "act", "stop"),
+    [
+        ("18:45", "2026-11-23T21:00", Act.PUT_OFF, "2026-11-23T21:00"),
+        ("19:00", "2026-11-23T21:00", Act.PUT_OFF, "2026-11-23T21:00"),
+        ("18:45", "2026-11-23T19:00", Act.TELL, STOP_AT),  # no longer than it stays anyway
+        ("19:00", "2026-11-23T18:30", Act.STOP, "2026-11-24T19:00"),  # that is over
+        ("19:00", "2026-11-25T12:00", Act.PUT_OFF, "2026-11-24T19:00"),  # past its next start: this stop is left out
+    ],
+)
+def test_who_asks_to_keep_it_running_puts_a_stop_off(at: str, kept_until: str, act: Act, stop: str) -> None:
+    plan = PLAN if at == "18:45" else TOLD
+    step = rules.decide(TABLE, plan, Standing.RUNS, False, utc(f"2026-11-23T{at}"), utc(kept_until))
+    assert (step.act, step.plan.stop_at, step.plan.told) == (act, utc(stop), act is Act.TELL)
+    resting = rules.decide(TABLE, plan, Standing.RESTS, False, utc(f"2026-11-23T{at}"), utc(kept_until))
+    assert resting.act in (Act.NOTHING, Act.SKIP)
+
+
 def test_a_stop_that_was_missed_gives_people_their_notice() -> None:
     step = rules.decide(TABLE, PLAN, Standing.RUNS, False, utc("2026-11-23T22:00"))
     assert (step.plan.stop_at, step.plan.told) == (utc("2026-11-23T22:15"), True)
@@ -156,19 +175,21 @@ def test_a_start_that_was_missed_is_not_made_up_for_once_the_next_stop_has_come(
     begin=moments,
     gaps=st.lists(st.integers(1, 60 * 40), min_size=1, max_size=25),
     busy=st.booleans() | st.none(),
+    kept=st.none() | st.integers(-600, 60 * 72),
 )
 def test_however_late_and_often_it_is_looked_at_it_ends_in_order(
-    zone: str, stop: time, start: time, begin: datetime, gaps: list[int], busy: bool | None
+    zone: str, stop: time, start: time, begin: datetime, gaps: list[int], busy: bool | None, kept: int | None
 ) -> None:
     """Each look leaves a plan whose next look is ahead; a stop comes only after people were told, and never while it rests."""
     table = Timetable(zone, stop, None if stop == start else start, grace_minutes=45)
     plan, now, standing = rules.planned(table, begin), begin, Standing.RUNS
+    until = None if kept is None else begin + timedelta(minutes=kept)
     for gap in gaps:
         now += timedelta(minutes=gap)
         told = plan.told
         for _ in range(6):
-            step = rules.decide(table, plan, standing, busy, now)
-            assert step.act is not Act.STOP or (told and standing is Standing.RUNS)
+            step = rules.decide(table, plan, standing, busy, now, until)
+            assert step.act is not Act.STOP or (told and standing is Standing.RUNS and (until is None or until <= now))
             assert step.act is not Act.START or standing is Standing.RESTS
             standing = {Act.STOP: Standing.RESTS, Act.START: Standing.RUNS}.get(step.act, standing)
             plan, told = step.plan, step.plan.told
