@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
-from chalicelib.bills import service, store
+from chalicelib.bills import service
 from chalicelib.bills.models import (
     BillImportRequest,
     BillImportView,
@@ -92,8 +92,7 @@ def get_bill_import(call: People) -> BillImportView:
 def list_bills(call: People) -> BillList:
     """The newest first."""
     require(call.principal, Action.SEE_ACCOUNT)
-    troubles = store.last_run().get("troubles", [])
-    return BillList(items=[BillMonthView.of(one) for one in service.overview()], troubles=list(troubles))
+    return BillList(items=[BillMonthView.of(one) for one in service.overview()], troubles=service.troubles())
 
 
 @door.get("/bills/{month}", summary="A month's bill", reply=BillView, scope="labs:read", errors=(BadInput, Forbidden, NotFound))

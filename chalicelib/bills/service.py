@@ -216,6 +216,11 @@ def overview() -> list[Month]:
     return [found[period] for period in sorted(found, reverse=True)]
 
 
+def troubles() -> list[str]:
+    """What the last run could not take in."""
+    return list(store.last_run().get("troubles", []))
+
+
 def seen(period: str, now: datetime) -> Seen:
     """One month's bill. NotFound when no export tells of it."""
     told = sorted(store.months(checked_period(period, now)), key=lambda one: one.published_at)

@@ -62,6 +62,15 @@ class Columns(NamedTuple):
         return tuple(name for name in self.all if name not in self.optional)
 
 
+COMMITMENTS = (  # of reservations and savings plans: an account without them may have an export without them
+    "reservation_reservation_a_r_n",
+    "reservation_effective_cost",
+    "reservation_unused_amortized_upfront_fee_for_billing_period",
+    "reservation_unused_recurring_fee",
+    "savings_plan_savings_plan_effective_cost",
+    "savings_plan_total_commitment_to_date",
+    "savings_plan_used_commitment",
+)
 CUR2 = Columns(
     period="bill_billing_period_start_date",
     day="line_item_usage_start_date",
@@ -71,26 +80,8 @@ CUR2 = Columns(
     unblended="line_item_unblended_cost",
     tags="resource_tags",
     place="identity_line_item_id",
-    others=(
-        "reservation_reservation_a_r_n",
-        "reservation_effective_cost",
-        "reservation_unused_amortized_upfront_fee_for_billing_period",
-        "reservation_unused_recurring_fee",
-        "savings_plan_savings_plan_effective_cost",
-        "savings_plan_total_commitment_to_date",
-        "savings_plan_used_commitment",
-    ),
-    optional=(
-        "resource_tags",
-        "identity_line_item_id",
-        "reservation_reservation_a_r_n",
-        "reservation_effective_cost",
-        "reservation_unused_amortized_upfront_fee_for_billing_period",
-        "reservation_unused_recurring_fee",
-        "savings_plan_savings_plan_effective_cost",
-        "savings_plan_total_commitment_to_date",
-        "savings_plan_used_commitment",
-    ),
+    others=COMMITMENTS,
+    optional=("resource_tags", "identity_line_item_id", *COMMITMENTS),
 )
 FOCUS = Columns(
     period="billingperiodstart",

@@ -6,16 +6,19 @@ A figure is exact within, and rounded once for the eye by `shared_out`, so that 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 DISK_GB = 60  # the root disk of machines whose launch did not say
 GIB = 2**30
+SKEW = timedelta(seconds=2)  # by which the clocks of two processes may differ
 PLACES = 10  # decimal places of a stored amount
 IDLE, OVERHEAD, ESTIMATE = "idle", "overhead", "estimate"  # beside people's addresses: whose cost it is
 
@@ -124,9 +127,25 @@ def moment(name: str, data: Mapping[str, Any], changes: Mapping[str, Sequence[An
 
 
 def in_order(moments: Iterable[Moment]) -> list[Moment]:
-    """Each once, in the order of their moments; those of one moment in the order in which they were recorded."""
-    known = {one.id: one for one in moments}
-    return sorted(known.values(), key=lambda one: (one.at, one.id))
+    """Each once, in the order of their moments; those of one moment in the order in which they were recorded. But the clocks of
+    two processes differ by a little: a phase was entered before it was left, whatever they say."""
+    waiting = deque(sorted({one.id: one for one in moments}.values(), key=lambda one: (one.at, one.id)))
+    found, phase = list[Moment](), ""
+    while waiting:
+        told = waiting.popleft()
+        left, entered = told.changes.get("phase") or (phase, phase)
+        if phase and left != phase and (missing := _entered(phase, str(left), told.at, waiting)):
+            waiting.remove(missing)
+            found.append(missing._replace(at=told.at))
+        found.append(told)
+        phase = str(entered or "")
+    return found
+
+
+def _entered(before: str, phase: str, at: datetime, following: Iterable[Moment]) -> Moment | None:
+    """How a lab came from one phase to another, told a little later than that it left it."""
+    soon = takewhile(lambda one: one.at - at <= SKEW, following)
+    return next((one for one in soon if list(one.changes.get("phase", ())) == [before, phase]), None)
 
 
 def _parsed(text: str) -> datetime:

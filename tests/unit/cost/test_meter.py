@@ -118,6 +118,22 @@ def test_kept_files_of_a_deleted_lab_go_on_costing_and_files_that_are_gone_do_no
         assert not sheets[-1].closing.machines
 
 
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(milliseconds=3), timedelta(seconds=1)])
+def test_a_lab_is_stopped_after_it_was_ready_whatever_the_clocks_of_two_processes_say(ahead: timedelta) -> None:
+    """The process that says READY has a clock that is `ahead` of the one that hears of the stop."""
+    lives, minute = running(NINE, 3720, ADA)[:5], NINE + timedelta(minutes=30)
+    machine = {"instance_id": "i-1", "instance_type": "r6i.2xlarge"}
+    lives += [
+        told("LabScaling", minute, 20, {"phase": ("READY", "SCALING")}),
+        told("LabReady", minute + timedelta(seconds=5) + ahead, 21, {"phase": ("SCALING", "READY")}),
+        told("MachineStopped", minute + timedelta(seconds=5), 22, at=minute.isoformat(), state="stopping", **machine),
+        told("LabStopped", minute + timedelta(seconds=5), 23, {"phase": ("READY", "STOPPED")}),
+    ]
+    cells = total(read(lives, NINE + timedelta(hours=5)))
+    assert sum(cell.micros for (part, _), cell in cells.items() if part is Part.MACHINE) == 29 * 60 * 10**6
+    assert in_order(reversed(lives)) == in_order(lives)
+
+
 def test_a_month_has_its_own_seconds() -> None:
     for first, seconds in ((date(2026, 2, 1), 28), (date(2026, 11, 1), 30), (date(2026, 12, 1), 31), (date(2028, 2, 1), 29)):
         files = State("lab", files=True, stored=2**30)
