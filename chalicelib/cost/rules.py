@@ -156,8 +156,16 @@ def _parsed(text: str) -> datetime:
 def after(state: State, told: Moment) -> State:
     """The lab after a fact."""
     known = _changed(state, told.changes)
+    if told.name == "LabReady" and _stopped_by_then(known, told.at):
+        return known
     act = HEARD.get(told.name)
     return act(known, told.data) if act else known
+
+
+def _stopped_by_then(state: State, at: datetime) -> bool:
+    """Did its machine stop in the moment in which the lab was said to be READY? EC2's news tell of whole seconds."""
+    last = state.machines[-1] if state.machines else None
+    return last is not None and not state.runs and bool(last.moved) and abs(at - _parsed(last.moved)) <= SKEW
 
 
 def _changed(state: State, changes: Mapping[str, Sequence[Any]]) -> State:
@@ -193,7 +201,8 @@ def _runs(state: State, data: Mapping[str, Any]) -> State:
     known = _known(state, data["instance_id"]) or Machine(data["instance_id"], "")
     if known.id in state.gone or _came_late(known, data, ("stopping", "stopped")):
         return state
-    return _with(state, known._replace(type=data.get("instance_type") or known.type, running=True, moved=str(data.get("at"))))
+    kind, moved = data.get("instance_type") or known.type, str(data.get("at") or "")
+    return _with(state, known._replace(type=kind, running=True, moved=moved))
 
 
 def _stops(state: State, data: Mapping[str, Any]) -> State:
@@ -202,7 +211,7 @@ def _stops(state: State, data: Mapping[str, Any]) -> State:
         return _without(state, data["instance_id"])
     if known is None or _came_late(known, data, ("pending", "running")):
         return state
-    stopped = _with(state, known._replace(running=False, moved=str(data.get("at"))))
+    stopped = _with(state, known._replace(running=False, moved=str(data.get("at") or "")))
     return replace(stopped, ended=state.phase != "SCALING")
 
 

@@ -39,9 +39,12 @@ class Sweeper:
         self.functions = boto3.client("lambda", endpoint_url=where, region_name="us-east-1", **keys)  # type: ignore[call-overload]
 
     def sweep(self) -> dict[str, Any]:
-        event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+        event: dict[str, Any] = dict.fromkeys(("version", "id", "account", "time", "region"), "0")
+        event |= {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "resources": []}
         answer = self.functions.invoke(FunctionName="aws-research-wizard-local-sweep_idle", Payload=json.dumps(event))
-        return dict(json.loads(answer["Payload"].read() or b"{}") or {})
+        said = answer["Payload"].read()
+        assert "FunctionError" not in answer, said
+        return dict(json.loads(said))
 
     def until(self, holds: Callable[[], bool], seconds: float) -> bool:
         end = time.monotonic() + seconds

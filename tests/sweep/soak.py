@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
@@ -179,8 +180,9 @@ class Soak(RuleBasedStateMachine):
     @precondition(lambda self: self.machines())
     @rule(which=st.integers(0, 2), verb=st.sampled_from(("stop_instances", "terminate_instances")))
     def outside(self, which: int, verb: str) -> None:
-        """Somebody uses the EC2 console."""
+        """Somebody uses the EC2 console; not in the second in which a machine came up: EC2's news tell of whole seconds."""
         machines = self.machines()
+        self.town.cloud.pass_time(timedelta(seconds=1))
         getattr(self.town.ec2, verb)(InstanceIds=[machines[which % len(machines)]])
 
     @rule()
