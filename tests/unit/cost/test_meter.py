@@ -137,11 +137,13 @@ def test_a_lab_is_stopped_after_it_was_ready_whatever_the_clocks_of_two_processe
 def test_a_stop_in_the_second_in_which_it_was_ready_is_a_stop() -> None:
     """EC2 tells of whole seconds: the stop seems to come before READY, and nothing after it says that it rests."""
     machine = {"instance_id": "i-1", "instance_type": "r6i.2xlarge"}
-    lives, at = running(NINE, 3720, ADA)[:4], NINE + timedelta(seconds=120)
-    lives.append(ready(at + timedelta(microseconds=1)))
-    lives.append(told("MachineStopped", at + timedelta(seconds=1), 30, at=at.isoformat(), state="stopping", **machine))
+    lives, at = running(NINE, 3720, ADA)[:5], NINE + timedelta(seconds=120)
+    lives.append(told("LabScaling", at + timedelta(seconds=1), 20, {"phase": ("READY", "SCALING")}))
+    again = at + timedelta(seconds=60)
+    lives.append(told("LabReady", again + timedelta(microseconds=1), 21, {"phase": ("SCALING", "READY")}))
+    lives.append(told("MachineStopped", again + timedelta(seconds=1), 22, at=again.isoformat(), state="stopping", **machine))
     cells = total(read(lives, NINE + timedelta(hours=5)))
-    assert sum(cell.micros for (part, _), cell in cells.items() if part is Part.MACHINE) == 60 * 10**6
+    assert sum(cell.micros for (part, _), cell in cells.items() if part is Part.MACHINE) == 120 * 10**6
 
 
 def test_a_month_has_its_own_seconds() -> None:
