@@ -60,6 +60,8 @@ def box(bundle: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         yield machine
     finally:
         machine.stop()
+        for pid in machine.processes():  # a test that failed may leave people's servers
+            os.kill(pid, signal.SIGKILL)
         world.close()
 
 
