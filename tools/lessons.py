@@ -103,6 +103,7 @@ def run(pack: Pack, example: Example) -> tuple[nbformat.NotebookNode, float]:
     from nbclient import NotebookClient
 
     notebook = nbformat.read(ROOT / "domain_packs" / pack.name / "notebooks" / example.file, as_version=4)
+    environment(plan_of(pack, example))  # while there is a network
     with tempfile.TemporaryDirectory() as place, _offline(Path(place)):
         register(plan_of(pack, example), Path(place) / "jupyter")
         home = Path(place) / "home"
