@@ -23,6 +23,10 @@ Perform = Callable[[], Any]
 MOST = 400_000  # nodes that are kept; then the trees begin anew
 
 
+class NoFunction(BaseException):
+    """Code asked for something else after the same answers; no handler of ours may take this for a failed call."""
+
+
 class Ask(NamedTuple):
     """What is asked for: a name to know it by, and how to ask (again)."""
 
@@ -82,7 +86,7 @@ class Process:
 
     def _told_off(self, ask: Ask) -> NoReturn:
         known = self.node.ask
-        raise AssertionError(f"after the same answers it asked for {ask.name}, and before for {known.name if known else None}")
+        raise NoFunction(f"after the same answers it asked for {ask.name}, and before for {known.name if known else None}")
 
 
 class Processes:
