@@ -55,7 +55,7 @@ check: setup ## lint, types, arrows, stale files
 	python -m tools.instances --check
 	python -m tools.faults --rows
 	cfn-lint --version >/dev/null
-	bash -n chalicelib/labs/boot.sh .ci/run
+	bash -n chalicelib/runtime/boot.sh .ci/run
 
 smoke: setup ## the main job end to end, without a person; writes build/smoke.json
 	python -m tools.smoke

@@ -1,52 +1,14 @@
-"""What does a machine read when it boots? A script without a secret, run at every boot.
-
-Cloud-init gets a MIME message of two parts: the order to run scripts at each boot and not only the first, and `boot.sh` with
-its placeholders filled. Every value comes from the settings or from a lab's checked id, so none can break out of its quotes.
-"""
+"""What does a lab's machine read when it boots? The script of all machines, filled with what this lab is."""
 
 from __future__ import annotations
 
-import re
-from importlib.resources import files
-
 from chalicelib.labs import naming
 from chalicelib.labs.rules import Lab
+from chalicelib.runtime import bootscript
 from chalicelib.runtime.settings import Settings
-
-EVERY_BOOT = "#cloud-config\ncloud_final_modules:\n  - [scripts-user, always]\n"
-BOUNDARY = "==aws-research-wizard=="
-_SAFE = re.compile(r"[A-Za-z0-9._:/@+-]*")
 
 
 def compose(lab: Lab, known: Settings, release: str = "") -> str:
     """The user data of a lab's machine, as text; `release` left out is the newest."""
     key = naming.bundle_key(release) if release else known.need("bundle_key")
-    bundle = f"s3://{known.need('artifacts_bucket')}/{key}"
-    values = {
-        "LAB_ID": lab.id,
-        "STAGE": known.stage,
-        "REGION": known.region,
-        "API_URL": known.need("api_url").rstrip("/"),
-        "BUNDLE": bundle,
-        "FILE_SYSTEM_ID": lab.file_system_id,
-        "ACCESS_MODE": known.access_mode,
-    }
-    return _message(script(values))
-
-
-def script(values: dict[str, str]) -> str:
-    """`boot.sh` with every placeholder filled. ValueError for a value that could end its quotes."""
-    text = (files("chalicelib.labs") / "boot.sh").read_text(encoding="utf-8")
-    for name, value in values.items():
-        if not _SAFE.fullmatch(value):
-            raise ValueError(f"{name} must not hold {value!r}")
-        text = text.replace(f"__{name}__", value)
-    return text
-
-
-def _message(shell: str) -> str:
-    parts = (("text/cloud-config", EVERY_BOOT), ("text/x-shellscript", shell))
-    lines = [f'Content-Type: multipart/mixed; boundary="{BOUNDARY}"', "MIME-Version: 1.0", ""]
-    for kind, text in parts:
-        lines += [f"--{BOUNDARY}", f'Content-Type: {kind}; charset="utf-8"', "MIME-Version: 1.0", "", text]
-    return "\n".join([*lines, f"--{BOUNDARY}--", ""])
+    return bootscript.compose(known, lab.id, key, file_system_id=lab.file_system_id)

@@ -115,17 +115,17 @@ class Box:
         self.address = f"http://127.0.0.1:{self.ports['hub']}"
         self.process: subprocess.Popen[bytes] | None = None
         self.within: list[str] = []
+        self.bake = ""
 
     def script(self) -> Path:
         values = {
             "LAB_ID": self.world.orders["lab_id"], "STAGE": "local", "REGION": "us-east-1", "ACCESS_MODE": "local",
             "API_URL": "https://abcd1234.execute-api.us-east-1.amazonaws.com/api",
             "BUNDLE": f"s3://artifacts/host/{self.world.bundle.name if self.world.bundle else 'none.tar.gz'}",
-            "FILE_SYSTEM_ID": "fs-1",
+            "FILE_SYSTEM_ID": "fs-1", "BAKE": self.bake,
         }  # fmt: skip
-        text = re.sub(
-            r"__([A-Z_]+?)__", lambda m: values[m[1]] if m[1] in values else m[0], (ROOT / "chalicelib/labs/boot.sh").read_text()
-        )
+        script = (ROOT / "chalicelib/runtime/boot.sh").read_text()
+        text = re.sub(r"__([A-Z_]+?)__", lambda m: values[m[1]] if m[1] in values else m[0], script)
         path = self.home / "user-data.sh"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

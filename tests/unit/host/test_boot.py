@@ -21,7 +21,7 @@ from aws_research_wizard.host.steps import CommandFailed, StepFailed
 from tests.fakes.world import KEY, World
 from tests.unit.host.conftest import order_sheet
 
-SCRIPT = Path(__file__).resolve().parents[3] / "chalicelib/labs/boot.sh"
+SCRIPT = Path(__file__).resolve().parents[3] / "chalicelib/runtime/boot.sh"
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def booting(machine: Machine, world: World, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_script_has_no_words_of_its_own_left_to_fill() -> None:
     text = SCRIPT.read_text()
-    names = {"LAB_ID", "STAGE", "REGION", "API_URL", "BUNDLE", "FILE_SYSTEM_ID", "ACCESS_MODE"}
+    names = {"LAB_ID", "STAGE", "REGION", "API_URL", "BUNDLE", "FILE_SYSTEM_ID", "ACCESS_MODE", "BAKE"}
     assert set(re.findall(r"__([A-Z_]+?)__", text)) == names
     assert subprocess.run(["bash", "-n", str(SCRIPT)], check=True).returncode == 0
     assert len(text.encode()) < 12_000, "user data takes 16 KB, and base64 and MIME their share"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chalicelib.labs import rights, userdata
+from chalicelib.labs import rights
 from chalicelib.labs.refusals import patiently
 from chalicelib.labs.rules import Phase
-from chalicelib.runtime import settings
+from chalicelib.runtime import bootscript, settings
 from chalicelib.runtime.errors import Retryable, StillThere
 from tests.fakes.stories import refusal
 from tests.unit.labs.conftest import ADA, Stage
@@ -50,7 +50,7 @@ def test_what_is_done_already_is_passed_over() -> None:
 @pytest.mark.parametrize("value", ["a'b", "a b", "$(x)", "a\nb", 'a"b', "`x`"])
 def test_no_value_can_break_out_of_the_boot_script(value: str) -> None:
     with pytest.raises(ValueError, match="must not hold"):
-        userdata.script({"LAB_ID": value})
+        bootscript.script({"LAB_ID": value})
 
 
 def test_a_labs_role_may_write_its_own_stream_and_fetch_its_bundle_and_no_more(aws_account: str) -> None:

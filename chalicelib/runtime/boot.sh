@@ -1,12 +1,12 @@
 #!/bin/bash
-# The first words of a lab's machine. Runs at every boot (cloud-init on AWS as root; the machine runner of the local cloud as
-# whoever started it). Holds no secret: the machine proves who it is with its instance role.
+# The first words of a machine, be it a lab's or one that bakes an image. Runs at every boot (cloud-init on AWS as root; the machine
+# runner of the local cloud as whoever started it). Holds no secret: the machine proves who it is with its instance role.
 #
 # Placeholders, each replaced by the control plane as plain text: __LAB_ID__ __STAGE__ __REGION__ __API_URL__ __BUNDLE__
-# (s3://bucket/key) __FILE_SYSTEM_ID__ (may be blank) __ACCESS_MODE__ (tunnel | domain | local).
+# (s3://bucket/key) __FILE_SYSTEM_ID__ (may be blank) __ACCESS_MODE__ (tunnel | domain | local) __BAKE__ (a bake's id, or blank).
 #
-# Fetches the bundle, unpacks it once, and hands over to `python3 -m aws_research_wizard.host boot` inside it, which needs nothing
-# but Debian's Python. Locally AWR_MACHINE_ROOT stands for / and AWR_PYTHON may name another Python 3.11.
+# Fetches the bundle, unpacks it once, and hands over to `python3 -m aws_research_wizard.host boot` (or `bake`) inside it, which needs
+# nothing but Debian's Python. Locally AWR_MACHINE_ROOT stands for / and AWR_PYTHON may name another Python 3.11.
 set -euo pipefail
 umask 022
 
@@ -92,20 +92,25 @@ fi
 
 export AWR_LAB_ID='__LAB_ID__' AWR_STAGE='__STAGE__' AWR_REGION='__REGION__' AWR_API_URL='__API_URL__' \
   AWR_FILE_SYSTEM_ID='__FILE_SYSTEM_ID__' AWR_ACCESS_MODE='__ACCESS_MODE__' AWR_BUNDLE_DIR="$here" AWR_ASKED="$asked" \
+  AWR_BAKE='__BAKE__' \
   AWS_REGION='__REGION__' AWS_DEFAULT_REGION='__REGION__'
 PYTHONPATH=$(echo "$here"/*.whl)
 AWR_BOOT_SECONDS=$("$python" -c "import time; print(round(time.time() - $started, 3))")
 export PYTHONPATH AWR_BOOT_SECONDS
 cd "${root:-/}"
 
+part=boot
+if [ -n "$AWR_BAKE" ]; then part=bake; fi
 if [ -n "$root" ]; then
-  exec "$python" -P -m aws_research_wizard.host boot
+  exec "$python" -P -m aws_research_wizard.host "$part"
 fi
 # On AWS systemd keeps the boot's process: it is started again when it ends badly (3 = it has said why it cannot become a lab), and its
-# end takes nobody's server with it.
+# end takes nobody's server with it. A bake is tried once: it ends with the machine.
+restart=on-failure
+if [ "$part" = bake ]; then restart=no; fi
 names=$(compgen -e | grep -E '^(AWR_|AWS_|PYTHONPATH$)')
 systemctl reset-failed wizard.service 2>/dev/null || true
 # shellcheck disable=SC2046  # one option a name
-exec systemd-run --unit=wizard --collect --setenv=HOME=/root --property=Restart=on-failure --property=RestartSec=5 \
+exec systemd-run --unit=wizard --collect --setenv=HOME=/root --property=Restart=$restart --property=RestartSec=5 \
   --property=RestartPreventExitStatus=3 --property=KillMode=process --property=TimeoutStopSec=60 --property=LimitNOFILE=65536 \
-  $(printf -- '--setenv=%s ' $names) "$python" -P -m aws_research_wizard.host boot
+  $(printf -- '--setenv=%s ' $names) "$python" -P -m aws_research_wizard.host "$part"
