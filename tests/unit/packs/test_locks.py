@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aws_research_wizard.packs.solving import Unsolvable
 from chalicelib.packs import reading
 from chalicelib.packs.rules import Kernel
 from tests.unit.packs.raw import base, put
@@ -100,5 +101,5 @@ def test_solved_lock_carries_its_day_and_drops_what_the_solver_added(monkeypatch
 
 def test_two_packages_in_conflict_are_told_in_the_solvers_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", Solver("", "because a needs b<1 and you need b>1"))
-    with pytest.raises(RuntimeError, match="because a needs b<1"):
+    with pytest.raises(Unsolvable, match="because a needs b<1"):
         locks.solve(kernel("numpy"), None, upgrade=False, today=date(2026, 11, 23))

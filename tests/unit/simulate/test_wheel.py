@@ -12,10 +12,15 @@ CARRIED = {
     "chalicelib/__init__.py",
     "chalicelib/idle/__init__.py",
     "chalicelib/idle/rules.py",
+    "chalicelib/kernels/__init__.py",
+    "chalicelib/kernels/rules.py",
     "chalicelib/limits/__init__.py",
     "chalicelib/limits/rules.py",
     "chalicelib/limits/instances.json",
     "chalicelib/limits/prices.json",
+    "chalicelib/packs/__init__.py",
+    "chalicelib/packs/reading.py",
+    "chalicelib/packs/rules.py",
     "chalicelib/runtime/__init__.py",
     "chalicelib/runtime/errors.py",
 }
@@ -39,6 +44,8 @@ def test_the_wheel_simulates_with_the_rules_it_carries(tmp_path: Path) -> None:
         wheel.extractall(tmp_path / "installed")
     assert {name for name in names if name.startswith("chalicelib/")} == CARRIED
     assert "aws_research_wizard/simulate/trace.schema.json" in names
+    assert {"domain_packs/_schema.json", "domain_packs/base/pack.yaml"} <= names
+    assert not [name for name in names if name.startswith("domain_packs/") and name.endswith(".ipynb")]
     ended = subprocess.run(
         [sys.executable, "-c", PLAY, str(tmp_path / "installed")], cwd=tmp_path, capture_output=True, text=True, check=False
     )
