@@ -257,8 +257,9 @@ def batch(by: int, histories: int, steps: int, counted: Count | None = None, *, 
         suppress_health_check=list(HealthCheck),
     )
     with ExitStack() as stack:
-        town = stack.enter_context(simulated())
-        run_state_machine_as_test(machine(town, counted, by), settings=wanted)
+        made = machine(stack.enter_context(simulated()), counted, by)
+        stack.callback(delattr, made, "town")  # Hypothesis keeps every class it has met, and would keep its town
+        run_state_machine_as_test(made, settings=wanted)
     return counted
 
 

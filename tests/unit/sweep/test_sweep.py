@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from tests.fakes.sim.invariants import LAWS, check
-from tests.fakes.sim.town import Unit, simulated
+from tests.fakes.sim.town import Town, Unit, simulated
 from tests.sweep.faults import sweep
 from tests.sweep.soak import Count, batch, machine, seeds
 
@@ -28,6 +30,18 @@ def test_random_histories_of_a_seed_break_no_law() -> None:
 
 def test_a_seed_tells_the_same_histories_again() -> None:
     assert batch(5, histories=2, steps=6) == batch(5, histories=2, steps=6)
+
+
+def test_a_long_soak_keeps_no_town_that_it_has_left() -> None:
+    batch(7, histories=1, steps=2)
+    before = towns()  # the models of pynamodb hold the last one
+    batch(8, histories=1, steps=2)
+    assert towns() == before
+
+
+def towns() -> int:
+    gc.collect()
+    return sum(isinstance(one, Town) for one in gc.get_objects())
 
 
 def test_the_first_of_many_seeds_is_the_one_that_was_given() -> None:
