@@ -1,6 +1,6 @@
 """The commands about labs, in the order of a lab's life."""
 
-from aws_research_wizard.cli import backups, changing, costs, hours, idle, looking, making, members, upgrading
+from aws_research_wizard.cli import backups, changing, costs, hours, idle, importing, looking, making, members, upgrading
 from aws_research_wizard.cli.session import Format, command, group
 
 app = group("Labs: make, open, stop, start, scale, delete, share them.")
@@ -70,4 +70,10 @@ command(
     "jupyter restore genomics-k3x9 --from b-20261123-030000-x7k2 --path ~/results --over",
 )(backups.restore)
 command(app, "drills", "jupyter drills genomics-k3x9", "jupyter drills genomics-k3x9 --now")(backups.drills)
+command(
+    app,
+    "import-environment",
+    "jupyter import-environment --kernels current_kernels.txt --packages current_packages.txt --domain custom",
+    "jupyter import-environment --packages requirements.txt --domain my_group --dry-run",
+)(importing.import_environment)
 app.add_command(members.users, "users")
