@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aws_research_wizard.cli import screen
-from aws_research_wizard.cli.session import PROGRAM, Format, emit
+from aws_research_wizard.cli.session import Format, emit
 
 if TYPE_CHECKING:
     from aws_research_wizard.packs.environments.making import Made
@@ -24,7 +24,6 @@ file = click.Path(path_type=Path)
 @click.option(
     "--to", "folder", type=file, default=Path("packs"), show_default=True, metavar="DIR", help="Where the pack's folder is put."
 )
-@click.option("--dry-run", is_flag=True, help="Write the folder, and upload nothing.")
 def import_environment(
     packages_file: Path,
     kernels_file: Path | None,
@@ -32,7 +31,6 @@ def import_environment(
     title: str,
     unwanted: tuple[str, ...],
     folder: Path,
-    dry_run: bool,
     output: Format,
 ) -> None:
     """Make a pack of the environment that you work in today.
@@ -47,14 +45,13 @@ def import_environment(
     wish = making.Wish(name, packages, kernels, title, unwanted)
     made = making.make(wish, screen.today().date())
     place = making.write(made, folder)
-    emit(output, _told(made, place, dry_run), lambda: _page(made, place))
+    emit(output, _told(made, place), lambda: _page(made, place))
 
 
-def _told(made: "Made", place: Path, dry_run: bool) -> dict[str, Any]:
+def _told(made: "Made", place: Path) -> dict[str, Any]:
     return {
         "pack": made.name,
         "folder": str(place),
-        "uploaded": not dry_run,
         "packages": made.locked,
         "carried": [{"line": one.line, "requirement": one.requirement, "note": one.note} for one in (*made.carried, *made.tools)],
         "left": [{"file": one.file, "line": one.line, "text": one.text, "why": one.why} for one in made.left],
@@ -63,7 +60,9 @@ def _told(made: "Made", place: Path, dry_run: bool) -> dict[str, Any]:
 
 
 def _page(made: "Made", place: Path) -> str:
-    lines = [f"{screen.paint('✔', 'green')} Pack {made.name}: {len(made.carried)} packages asked for, {made.locked} locked"]
+    lines = [
+        f"{screen.paint('✔', 'green')} Pack {made.name}: {_count(len(made.carried), 'package')} asked for, {made.locked} locked"
+    ]
     if made.tools:
         lines.append(f"  Debian's tools: {', '.join(one.requirement for one in made.tools)}")
     lines += [f"  {screen.paint('!', 'yellow')} {note}" for note in made.notes]
@@ -72,7 +71,7 @@ def _page(made: "Made", place: Path) -> str:
         lines += [f"{_count(len(made.left), 'line')} could not be carried:"]
         lines += [f"  {one.file} {one.line}: {one.text}\n      {one.why}" for one in made.left[:SHOWN]]
         lines += [f"  and {len(made.left) - SHOWN} more; all of them: --output json"] if len(made.left) > SHOWN else []
-    return "\n".join([*lines, f"  Folder  {place}", f"  Upload  {PROGRAM} packs add {place}"])
+    return "\n".join([*lines, f"  Folder  {place}"])
 
 
 def _changed(made: "Made") -> list[str]:
