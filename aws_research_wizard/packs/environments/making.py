@@ -21,9 +21,7 @@ PYTHON = "3.11"
 MADE_BY = "# Made by `aws-research-wizard jupyter import-environment`; a second import writes it anew."
 ROUNDS = 40
 MOST_WORDS = 500
-UNKNOWN = re.compile(
-    r"Because (?P<name>[a-z0-9][a-z0-9._-]*) was not found in the (?:package registry|provided package locations)"
-)
+UNKNOWN = re.compile(r"Because (?P<name>[a-z0-9][a-z0-9._-]*) was not found in the package registry")
 AT_FAULT = re.compile(r"(?:there is no version of |Because )(?P<name>[a-z0-9][a-z0-9._-]*)(?:\[[^\]]*\])?==")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.conftest import Arw
-from tests.unit.packs.environments.wheels import index, wheel
+from tests.unit.packs.environments.wheels import index, only, wheel
 
 
 @pytest.fixture(autouse=True)
@@ -14,7 +14,7 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder to work in, and an index beside it."""
     wheels = index(tmp_path / "wheels")
     wheel(wheels, "tidy", "2.1")
-    for name, value in {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels), "UV_CACHE_DIR": str(tmp_path / "cache")}.items():
+    for name, value in only(wheels, tmp_path).items():
         monkeypatch.setenv(name, value)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")

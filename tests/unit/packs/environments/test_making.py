@@ -9,7 +9,7 @@ import yaml
 from aws_research_wizard.packs import locks
 from aws_research_wizard.packs.environments import making, shipped
 from aws_research_wizard.packs.environments.lines import ImportRefused
-from tests.unit.packs.environments.wheels import index, wheel
+from tests.unit.packs.environments.wheels import index, only, wheel
 
 TODAY = date(2026, 11, 29)
 LOCK = "locks/python-py311-x86_64.txt"
@@ -20,9 +20,8 @@ Wish = making.Wish
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The only place that uv looks for wheels."""
     folder = index(tmp_path / "wheels")
-    monkeypatch.setenv("UV_NO_INDEX", "1")
-    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    for name, value in only(folder, tmp_path).items():
+        monkeypatch.setenv(name, value)
     return folder
 
 

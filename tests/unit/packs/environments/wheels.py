@@ -20,6 +20,13 @@ def wheel(folder: Path, name: str, version: str, requires: Sequence[str] = ()) -
     return path
 
 
+def only(folder: Path, scratch: Path) -> dict[str, str]:
+    """The environment in which uv looks there and nowhere else."""
+    empty = scratch / "empty"
+    empty.mkdir(exist_ok=True)
+    return {"UV_DEFAULT_INDEX": empty.as_uri(), "UV_FIND_LINKS": str(folder), "UV_CACHE_DIR": str(scratch / "cache")}
+
+
 def index(folder: Path) -> Path:
     """What `base` asks for, in one version each."""
     for name in BASE:
