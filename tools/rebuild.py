@@ -4,7 +4,8 @@
     make rebuild STAGE=dev REGION=us-west-2 FROM=…          (with DRY_RUN=1: what would come back, and nothing else)
 
 Deploys the package there with the backups' copy as its own bucket, takes in people with their roles, teams and tokens, makes
-each lab anew under the same id, and brings its files back from its newest backup. What is there already is left as it is, so a
+each lab anew under the same id, brings its files back from its newest backup, and takes in what was agreed on: quotas, budgets,
+timetables, wake keys, exemptions. What is there already is left as it is, so a
 run that was broken off is simply given again. Prints what came back, and the RPO and RTO. Exit 1 while something is missing.
 
 Names of roles and buckets are one per account, not per region: on AWS the stage that is rebuilt has a name of its own (`--as`,
@@ -33,7 +34,7 @@ from tools.stack import APP, Failed
 Value = dict[str, Any]
 LAB_SECONDS = 1800.0
 PAUSE = 2.0
-LISTS = ("people", "labs", "backups")
+LISTS = ("people", "labs", "backups", "agreements")
 
 
 class Target(Protocol):
@@ -81,14 +82,13 @@ class Rebuilding:
 
     def plan(self, found: Value) -> None:
         """What the newest snapshot holds, and what of it is here."""
-        self.seen |= {"snapshot": found["snapshot"], "people_known": found["people"]}
+        self.seen |= {"snapshot": found["snapshot"], "people_known": found["people"], "agreements_known": found["agreements"]}
         self.labs = [_rebuilt(one, self.lost_at) for one in found["labs"]]
 
     def run(self) -> None:
         """Every step that is not done yet."""
         for word in ("people", "shelves"):
-            self.seen[word] = self.target.invoke({"do": word})
-            self.say(f"  ✔ {word}: {', '.join(f'{count} {name}' for name, count in self.seen[word].items())}")
+            self._take_in(word)
         deadline = time.time() + LAB_SECONDS
         while (waiting := [one for one in self.labs if not one.over]) and time.time() < deadline:
             for one in waiting:
@@ -96,6 +96,11 @@ class Rebuilding:
             time.sleep(PAUSE)
         for one in self.labs:
             one.trouble = one.trouble or ("" if one.back else f"not back within {LAB_SECONDS / 60:.0f} minutes")
+        self._take_in("agreements")
+
+    def _take_in(self, word: str) -> None:
+        self.seen[word] = self.target.invoke({"do": word})
+        self.say(f"  ✔ {word}: {', '.join(f'{count} {name}' for name, count in self.seen[word].items())}")
 
     def _further(self, lab: Rebuilt) -> None:
         """The next step of one lab; each is asked for again until it is done."""
@@ -226,12 +231,13 @@ def from_bucket(s3: Any, bucket: str) -> Value:
     if not indexes:
         raise Failed(f"{bucket} holds no backup of the tables: is this the right bucket?")
     index = json.loads(s3.get_object(Bucket=bucket, Key=indexes[-1])["Body"].read())
-    lists = {
-        name: _list(s3, bucket, indexes[-1].replace("index.json", f"{name}.jsonl.gz"), index["lists"][name]) for name in LISTS
-    }
+    known = index["lists"]
+    folder = indexes[-1].removesuffix("index.json")
+    lists = {name: _list(s3, bucket, f"{folder}{name}.jsonl.gz", known[name]) if name in known else [] for name in LISTS}
     backups = {one["lab_id"]: one["backups"] for one in lists["backups"]}
     labs = [{**lab, "here": "", "files": "", "backup": _newest(backups.get(lab["id"], ()))} for lab in lists["labs"]]
-    return {"snapshot": {"key": indexes[-1], "taken_at": index["taken_at"]}, "people": len(lists["people"]), "labs": labs}
+    snapshot = {"key": indexes[-1], "taken_at": index["taken_at"]}
+    return {"snapshot": snapshot, **{name: len(lists[name]) for name in ("people", "agreements")}, "labs": labs}
 
 
 def _list(s3: Any, bucket: str, key: str, told: Value) -> list[Value]:

@@ -22,7 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from rich.table import Table
 
 from aws_research_wizard.client import profiles
 from aws_research_wizard.client.calls import Calls
+from aws_research_wizard.client.errors import ApiError
 from aws_research_wizard.local import processes
 from aws_research_wizard.local.deploy import PREFIX, STAGE, timer_event
 from aws_research_wizard.local.home import ACCOUNT, Home, any_free_port, write_atomically
@@ -44,6 +45,15 @@ REPORT = ROOT / "build" / "rehearsal.json"
 ONE, TWO = "us-east-1", "us-west-2"
 BUCKET = f"{PREFIX}-backups-copy-{ACCOUNT}"
 GRACE = "grace@example.org"
+NIGHT = {"stop": f"{datetime.now(UTC) + timedelta(hours=12):%H:%M}", "tz": "UTC"}
+AGREED: dict[str, dict[str, Any]] = {
+    "/limits/default": {"labs": 5, "vcpus": 48},
+    "/budgets/default": {"monthly": "500", "thresholds": [{"percent": 90, "action": "stop"}]},
+    "/hours/default": NIGHT | {"days": "mon-fri"},
+    "/labs/{lab}/hours": NIGHT | {"tz": "Europe/Berlin"},
+    "/labs/{lab}/exemption": {"for_minutes": 600, "reason": "a course"},
+}
+LASTING = ("monthly", "currency", "refuses_at", "own", "families", "stop", "tz", "days", "by", "next_stop", "exemption")
 UP = "import sys, json; from aws_research_wizard.local import cloud; cloud.up(**json.loads(sys.argv[1]))"
 
 
@@ -143,6 +153,10 @@ class Rehearsal:
             calls.put_person({"email": GRACE, "role": "member", "teams": ["default"]})
             calls.add_user(self.busy, GRACE, "member")
             self.token = str(calls.create_token({"label": "from region one"}, person=GRACE)["token"])
+            for path, body in AGREED.items():
+                calls.wire.send("PUT", path.format(lab=self.busy), body)
+            self.key = str(calls.wire.send("POST", f"/labs/{self.busy}/wake-key")["key"])
+            self.agreed = self._agreed(calls)
             for lab_id in (self.busy, self.asleep):
                 self.files[lab_id] = self._write(calls, lab_id, f"{lab_id}/", 12)
 
@@ -243,10 +257,27 @@ class Rehearsal:
 
     # ── is it as it was? ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _agreed(self, calls: Calls) -> dict[str, Any]:
+        """What is agreed on, as people are shown it."""
+        seen = {path: calls.wire.get(path.format(lab=self.busy).replace("exemption", "why")) for path in AGREED}
+        return {path: {name: told[name] for name in LASTING if name in told} for path, told in seen.items()}
+
+    def _wakes(self, region: Region) -> bool:
+        """Does the lab's page know the key that somebody has?"""
+        with region.calls(self.key) as calls:
+            try:
+                return bool(calls.wire.send("POST", f"/open/{self.busy}/look", {})["phase"])
+            except ApiError:
+                return False
+
     def _compare(self) -> None:
         with self.two.calls(self.token) as calls:
             self.promise("a token from region one still counts", calls.whoami()["email"] == GRACE)
+        self.promise("a link that woke the lab wakes it again", self._wakes(self.two))
         with self.two.calls() as calls:
+            now_is = self._agreed(calls)
+            wrong = [path for path in AGREED if now_is[path] != self.agreed[path]]
+            self.promise("quotas, budgets, timetables and an exemption are as they were", not wrong, "; ".join(wrong))
             for lab_id, told in self.files.items():
                 lab: Any = calls.lab(lab_id)
                 if self.phases[lab_id] == "STOPPED":

@@ -1,8 +1,12 @@
 """How does a stage begin again in another region? From its newest table snapshot and its labs' newest backups, a step at a time.
 
-    back_up      every night and when asked: people, labs and backups as lists beside the labs' backups, and in the second region
+    back_up      every night and when asked: people, labs, backups and agreements as lists beside the labs' backups, and in the
+                 second region
     plan         what could be had back, and what is back already; changes nothing
-    people · shelves · lab · files · rest       the steps; `tools.rebuild` asks for them in this order, as often as it takes
+    people · shelves · lab · files · rest · agreements     the steps; `tools.rebuild` asks for them in this order, as often as
+                 it takes
+
+Agreements come last: a timetable does not stop a lab whose files are still on their way.
 
 Keeps true: each step may be asked for any number of times; what is there already is left as it is.
 """
@@ -15,7 +19,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.backups import pruning, rules, s3, store, tables
+from chalicelib.backups import agreements, pruning, rules, s3, store, tables
 from chalicelib.backups.rules import Backup, Restore, Shelf, State
 from chalicelib.backups.starting import fresh_id, start_restore
 from chalicelib.labs import service as labs
@@ -38,7 +42,9 @@ Value = dict[str, Any]
 def back_up(now: datetime) -> Value:
     """A snapshot of the tables, here and in the second region; older ones are thinned out."""
     known, here, second = settings.current(), s3.here(), s3.there()
-    lists = {"people": people.everybody(), "labs": labs.catalogue(now), "backups": _shelves()}
+    everybody, made = list(people.everybody()), list(labs.catalogue(now))
+    agreed = agreements.written(everybody, made, now)
+    lists = {"people": everybody, "labs": made, "backups": _shelves(), "agreements": agreed}
     snapshot = tables.write(here, lists, known.stage, known.region, now)
     if second:
         tables.copy(here, second, snapshot)
@@ -68,7 +74,8 @@ def plan() -> Value:
     snapshot = tables.newest(here)
     backups = {one["lab_id"]: one for one in tables.read(here, snapshot, "backups")}
     found = [_planned(value, backups.get(value["id"])) for value in tables.read(here, snapshot, "labs")]
-    return {"snapshot": snapshot.told(), "people": len(tables.read(here, snapshot, "people")), "labs": found}
+    counts = {name: len(tables.read(here, snapshot, name)) for name in ("people", "agreements")}
+    return {"snapshot": snapshot.told(), **counts, "labs": found}
 
 
 def _planned(value: Mapping[str, Any], kept: Mapping[str, Any] | None) -> Value:
@@ -114,8 +121,10 @@ def step(asked: Mapping[str, Any], now: datetime) -> Value:
             return files(str(asked["lab_id"]), now)
         case "rest":
             return rest(str(asked["lab_id"]), now)
+        case "agreements":
+            return take_in_agreements(now)
         case word:
-            raise BadInput(f"'{word}' is no step", "plan, people, shelves, lab, files or rest")
+            raise BadInput(f"'{word}' is no step", "plan, people, shelves, lab, files, rest or agreements")
 
 
 def take_in_people(now: datetime) -> Value:
@@ -205,6 +214,14 @@ def rest(lab_id: str, now: datetime) -> Value:
         who = Principal(OPERATOR, Role.ADMIN, scopes_of(Role.ADMIN), OPERATOR, ())
         lab = labs.stop_lab(lab_id, Asking(who, now, _request()))
     return {"phase": str(lab.phase), "was": was}
+
+
+def take_in_agreements(now: datetime) -> Value:
+    """Quotas, budgets, timetables, wake keys and exemptions; who agreed on something here already keeps that."""
+    here = s3.here()
+    snapshot = tables.newest(here)
+    place = f"rebuilt-from-{snapshot.region}"
+    return agreements.take_in(tables.read(here, snapshot, "agreements"), place, now, OPERATOR, _request())
 
 
 def _value(lab_id: str) -> Value:

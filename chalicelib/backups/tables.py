@@ -1,7 +1,7 @@
 """How are the control plane's own tables kept outside of them? As checksummed lists of plain values, with an index written last.
 
-    tables/<moment>/people.jsonl.gz · labs.jsonl.gz · backups.jsonl.gz      one value a line
-    tables/<moment>/index.json                                               what each list holds and hashes to
+    tables/<moment>/people.jsonl.gz · labs.jsonl.gz · backups.jsonl.gz · agreements.jsonl.gz      one value a line
+    tables/<moment>/index.json                                                what each list holds and hashes to
 
 Values, not items: a list can be read by a later release, whatever its tables look like. Keeps true: a snapshot without an index
 does not exist; a list that does not hash to what the index says is refused, never half believed.
@@ -25,7 +25,7 @@ from chalicelib.runtime.clock import iso, parse_iso
 
 FOLDER = "tables/"
 FORMAT = 1
-LISTS = ("people", "labs", "backups")
+LISTS = ("people", "labs", "backups", "agreements")
 KEPT_DAYS = 35  # every snapshot of so many days; of older ones the first of each month
 Value = dict[str, Any]
 
@@ -114,7 +114,9 @@ def _index(place: Place, key: str) -> Snapshot:
 
 
 def read(place: Place, snapshot: Snapshot, name: str) -> list[Value]:
-    """One list. BackupBroken when it is not what the index says."""
+    """One list; empty where an earlier release did not write it. BackupBroken when it is not what the index says."""
+    if name not in snapshot.lists:
+        return []
     told, key = snapshot.lists[name], f"{snapshot.folder}{name}.jsonl.gz"
     packed = _bytes(place, key)
     if hashlib.sha256(packed).hexdigest() != told["sha256"]:

@@ -102,7 +102,7 @@ def fail_drill(event: Event, _context: Any) -> None:
 
 
 @bp.lambda_function(name="rebuild_stage")
-@task(clients=("s3", "stepfunctions"), door="operator")
+@task(clients=("s3", "scheduler", "stepfunctions"), door="operator")
 def rebuild_stage(event: Event, _context: Any) -> dict[str, Any]:
     """An operator's: one step of beginning again in this region."""
     return recovery.step(event, clock.now())

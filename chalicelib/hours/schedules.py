@@ -7,7 +7,7 @@ from typing import Any
 
 from chalice.app import Blueprint, Rate
 
-from chalicelib.hours import service
+from chalicelib.hours import moments
 from chalicelib.runtime import clock
 from chalicelib.runtime.entries import schedule
 
@@ -18,4 +18,4 @@ bp = Blueprint(__name__)
 @schedule
 def sweep_hours(_event: dict[str, Any]) -> dict[str, int]:
     """Reads only timetables whose moment has come; may be called at any time."""
-    return asdict(service.sweep(clock.now()))
+    return asdict(moments.sweep(clock.now()))

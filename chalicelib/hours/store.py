@@ -79,12 +79,12 @@ def of_team(team: str) -> OfTeam | None:
     if item is None:
         return None
     said = json.loads(item.said)
-    return OfTeam(team, _table(said["table"]), said["by"], parse_iso(said["set_at"]), int(item.version))
+    return OfTeam(team, table_of(said["table"]), said["by"], parse_iso(said["set_at"]), int(item.version))
 
 
 def keep_of_team(before: OfTeam | None, after: OfTeam) -> Write:
     """Superseded when somebody else changed it in the meantime."""
-    said = {"table": _table_row(after.table), "by": after.by, "set_at": iso(after.set_at)}
+    said = {"table": table_row(after.table), "by": after.by, "set_at": iso(after.set_at)}
     item = HoursItem(f"TEAM#{after.team}", "HOURS", version=after.version, said=json.dumps(said, separators=(",", ":")))
     return store.save(item, _still(before), _raced(after.team))
 
@@ -101,7 +101,7 @@ def due(now: datetime) -> Iterator[str]:
 
 def keep(before: Hours | None, after: Hours) -> Write:
     """Superseded when somebody else changed it in the meantime."""
-    said = {"table": _table_row(after.table), "plan": _plan_row(after.plan), "by": after.by, "set_at": iso(after.set_at)}
+    said = {"table": table_row(after.table), "plan": _plan_row(after.plan), "by": after.by, "set_at": iso(after.set_at)}
     said |= {"team": after.team} if after.team else {}
     moments = [after.plan.due(kind, after.table.notice) for kind in Kind]
     next_ = min((one for one in moments if one), default=None)
@@ -127,7 +127,7 @@ def _raced(whose: str) -> Superseded:
 # ---- items ↔ values ------------------------------------------------------------------------------------------------------
 
 
-def _table_row(table: Timetable) -> dict[str, Any]:
+def table_row(table: Timetable) -> dict[str, Any]:
     return {
         "zone": table.zone,
         "stop": f"{table.stop:%H:%M}" if table.stop else "",
@@ -139,7 +139,7 @@ def _table_row(table: Timetable) -> dict[str, Any]:
     }
 
 
-def _table(row: dict[str, Any]) -> Timetable:
+def table_of(row: dict[str, Any]) -> Timetable:
     return Timetable(
         row["zone"],
         time.fromisoformat(row["stop"]) if row["stop"] else None,
@@ -158,7 +158,7 @@ def _plan_row(plan: Plan) -> dict[str, Any]:
 
 def _hours(item: HoursItem) -> Hours:
     said = json.loads(item.said)
-    table, plan = _table(said["table"]), said["plan"]
+    table, plan = table_of(said["table"]), said["plan"]
     moments = {name: parse_iso(plan[name]) if plan[name] else None for name in ("stop_at", "start_at", "look_at")}
     next_ = Plan(moments["stop_at"], plan["told"], moments["start_at"], moments["look_at"])
     whose = item.pk.removeprefix("LAB#")

@@ -7,7 +7,7 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib.hours import service
+from chalicelib.hours import moments
 from chalicelib.runtime import clock
 from chalicelib.runtime.entries import Event, task
 from chalicelib.runtime.errors import Superseded
@@ -20,4 +20,4 @@ bp = Blueprint(__name__)
 def run_hours(event: Event, _context: Any) -> None:
     """Its event's detail is {"lab_id", "kind"}; called too early or twice, it does nothing."""
     with suppress(Superseded):  # another run was faster
-        service.run(event["detail"]["lab_id"], clock.now())
+        moments.run(event["detail"]["lab_id"], clock.now())

@@ -9,6 +9,7 @@ stays due. One lab's trouble never keeps another from being looked at.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -220,6 +221,32 @@ def kept_until(lab_id: str) -> datetime | None:
     record = store.record(lab_id)
     asked = (record.state.snooze_until, record.state.exempt_until) if record else ()
     return max((one for one in asked if one), default=None)
+
+
+# ---- exemptions, kept outside of the tables and taken in from there ----------------------------------------------------------
+
+
+def written(lab_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Which of these labs are exempt, as plain values."""
+    for record in map(store.record, lab_ids):
+        if record and record.state.exempt_until:
+            by, reason = record.state.exempt_by, record.state.exempt_reason
+            yield {"lab_id": record.lab_id, "until": iso(record.state.exempt_until), "by": by, "reason": reason}
+
+
+def take_in(value: Mapping[str, Any], now: datetime, by: str, request: str) -> bool:
+    """An exemption that still counts; False for one that does not, or where another was given. NotFound without its lab."""
+    lab, until = labs.as_it_is(str(value["lab_id"])), parse_iso(value["until"])
+    if lab.phase is Phase.READY:
+        watch(lab.id, now)
+    before = store.record(lab.id)
+    known = before or Record(lab.id, lab.generation, State(now), None)
+    if until <= now or lab.phase in (Phase.DELETING, Phase.DELETED) or known.state.exempt_until:
+        return False
+    state = rules.exempted(known.state, until, str(value["by"]), str(value["reason"]))
+    data = {"until": until, "by": value["by"], "reason": value["reason"]}
+    commit(store.put(known._replace(state=state), before), telling.fact("LabExempted", lab, now, by, request, **data))
+    return True
 
 
 # ---- which labs are watched ----------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def rebuild(value: Mapping[str, Any], now: datetime, by: str, request: str) -> L
     lab = _designed(value, known, now, request)
     there = Conflict(f"lab {lab.id} was made at the same moment")
     told = partial(fact, "LabRebuilt", lab, now, by=by, request=request, before=known, after=lab, generation=value["generation"])
-    admitted = partial(limits.admit, lab.team, lab.id, need_of(lab), now)
+    admitted = partial(limits.readmit, lab.team, lab.id, need_of(lab), now)
     if known is None:
         first = people[:AT_ONCE]
         added = [store.add_member(one, there) for one in first]

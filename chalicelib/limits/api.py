@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from chalice.app import Blueprint
 
-from chalicelib.limits import service
+from chalicelib.limits import agreeing, service
 from chalicelib.limits.models import BudgetRequest, BudgetView, LimitsView, QuotaRequest, TeamLimits, TeamUsage
 from chalicelib.people.rules import Action, Principal, checked_team
 from chalicelib.people.service import authenticate, require
@@ -48,13 +48,13 @@ def team_limits(call: People) -> TeamLimits:
 def put_quota(call: People) -> TeamLimits:
     """For admins. What a team uses already stays; more than the limit is refused from now on."""
     team, asked = _team(call, Action.SET_QUOTA), call.body
-    before = service.terms(team)
+    before = agreeing.terms(team)
     wanted = {name: getattr(asked, name) for name in ("labs", "vcpus", "gpus", "storage_gb") if getattr(asked, name) is not None}
     if asked.families is not None:
-        wanted["families"] = service.known_families(asked.families)
+        wanted["families"] = agreeing.known_families(asked.families)
     after = replace(before, **wanted | dict.fromkeys(asked.reset))
     kept = remembered(call.request_key, {"team": team})
-    service.agree(team, before, after, call.now, call.principal.email, call.correlation_id, *kept)
+    agreeing.agree(team, before, after, call.now, call.principal.email, call.correlation_id, *kept)
     return _limits(team)
 
 
@@ -76,10 +76,10 @@ def get_budget(call: People) -> BudgetView:
 def put_budget(call: People) -> BudgetView:
     """For admins and whoever leads the team. 0 refuses every start; what runs goes on until a threshold says stop."""
     team = _team(call, Action.SET_BUDGET)
-    before = service.terms(team)
-    after = replace(before, budget=service.in_our_currency(call.body.budget()))
+    before = agreeing.terms(team)
+    after = replace(before, budget=agreeing.in_our_currency(call.body.budget()))
     kept = remembered(call.request_key, {"team": team})
-    service.agree(team, before, after, call.now, call.principal.email, call.correlation_id, *kept)
+    agreeing.agree(team, before, after, call.now, call.principal.email, call.correlation_id, *kept)
     return _budget(call, team)
 
 
@@ -87,9 +87,9 @@ def put_budget(call: People) -> BudgetView:
 def delete_budget(call: People) -> None:
     """From then on there is no limit."""
     team = _team(call, Action.SET_BUDGET)
-    before = service.terms(team)
+    before = agreeing.terms(team)
     kept = remembered(call.request_key, {"status": 204})
-    service.agree(team, before, replace(before, budget=None), call.now, call.principal.email, call.correlation_id, *kept)
+    agreeing.agree(team, before, replace(before, budget=None), call.now, call.principal.email, call.correlation_id, *kept)
 
 
 def _team(call: People, action: Action) -> str:
@@ -99,10 +99,10 @@ def _team(call: People, action: Action) -> str:
 
 
 def _limits(team: str) -> TeamLimits:
-    terms = service.terms(team)
+    terms = agreeing.terms(team)
     own = [name for name in ("labs", "vcpus", "gpus", "storage_gb", "families") if getattr(terms, name) is not None]
     return TeamLimits.of(team, service.limits_of(team), own, service.used(team), service.held(team))
 
 
 def _budget(call: People, team: str) -> BudgetView:
-    return BudgetView.of(team, service.terms(team).budget, *service.month(team, call.now), call.now)
+    return BudgetView.of(team, agreeing.terms(team).budget, *service.month(team, call.now), call.now)

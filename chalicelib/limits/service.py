@@ -13,13 +13,18 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from chalicelib.limits import budgets, quotas, rules, store
+from chalicelib.limits.agreeing import agree as agree  # what was decided, for whoever asks for a verb of limits
+from chalicelib.limits.agreeing import subject as subject
+from chalicelib.limits.agreeing import take_in as take_in
+from chalicelib.limits.agreeing import terms as terms
+from chalicelib.limits.agreeing import written as written
 from chalicelib.limits.budgets import Budget, Line, Month, Reach, Threshold
 from chalicelib.limits.quotas import Held, Holding, Quotas
 from chalicelib.limits.rules import Usage
-from chalicelib.limits.store import Book, Terms
+from chalicelib.limits.shapes import COUNTED, Book, Terms
 from chalicelib.runtime import settings
 from chalicelib.runtime.clock import iso
-from chalicelib.runtime.errors import BudgetExceeded, Conflict, Retryable, Unprocessable, near_miss
+from chalicelib.runtime.errors import BudgetExceeded, Conflict, Retryable
 from chalicelib.runtime.facts import Fact, record
 from chalicelib.runtime.store import Write, commit, pause
 
@@ -64,7 +69,15 @@ def admit(team: str, lab_id: str, need: Need, now: datetime, *, starts: bool = T
     held = (store.hold(seen, holding, _limits(seen.terms), iso(now)), store.keep(seen, holding))
     if not need.types or not starts:
         return held
-    return *held, *_money(seen, hourly(need), share(need), now), store.hold_terms(seen)
+    return *held, *_money(seen, hourly(need), share(need), now, seen.terms.budget), store.hold_terms(seen)
+
+
+def readmit(team: str, lab_id: str, need: Need, now: datetime) -> tuple[Write, ...]:
+    """A lab that was admitted in a region that is lost counts, holds and sets aside the same here. Never refused: all labs of a
+    team come back at once, also those that rested there."""
+    seen = _book(team, lab_id, now)
+    held = (store.free(seen, need.holding), store.keep(seen, need.holding))
+    return *held, *_money(seen, hourly(need), share(need), now, None)
 
 
 def reserve(team: str, lab_id: str, now: datetime) -> Write:
@@ -75,7 +88,7 @@ def reserve(team: str, lab_id: str, now: datetime) -> Write:
 def reserve_money(team: str, lab_id: str, amount: Decimal, now: datetime) -> Write:
     """Set aside what a lab that starts will cost; refused with BudgetExceeded. Saying it twice sets it aside once."""
     seen = _book(team, lab_id, now)
-    return _together((*_money(seen, seen.line.rate, amount, now), store.hold_terms(seen)))
+    return _together((*_money(seen, seen.line.rate, amount, now, seen.terms.budget), store.hold_terms(seen)))
 
 
 def _fits(seen: Book, need: Need) -> None:
@@ -84,9 +97,8 @@ def _fits(seen: Book, need: Need) -> None:
         raise refused
 
 
-def _money(seen: Book, rate: Decimal | None, amount: Decimal | None, now: datetime) -> tuple[Write, ...]:
-    """The lab's line as one that runs from now on, within the team's budget."""
-    budget = seen.terms.budget
+def _money(seen: Book, rate: Decimal | None, amount: Decimal | None, now: datetime, budget: Budget | None) -> tuple[Write, ...]:
+    """The lab's line as one that runs from now on, within this budget."""
     before = seen.line
     after = budgets.started(before, rate or budgets.ZERO, amount or budgets.ZERO, now)
     after = after._replace(spent=after.spent + budgets.carried(seen.past, now))
@@ -224,58 +236,7 @@ def _tell_refusal(team: str, now: datetime) -> None:
             return  # somebody else told it, or the next refusal will
 
 
-# ---- what was decided ------------------------------------------------------------------------------------------------------
-
-
-def agree(team: str, before: Terms, after: Terms, now: datetime, by: str, request: str, *also: Write) -> None:
-    """Other terms for a team, audited; Conflict when somebody changed them meanwhile."""
-    changed = Conflict(f"the terms of team {team} were changed by another request", "look at them again, then repeat the request")
-    was, is_now = _audited(before), _audited(after)
-    changes = {name: (was[name], is_now[name]) for name in was if was[name] != is_now[name]}
-    money_changed = before.budget != after.budget
-    name = "BudgetSet" if money_changed else "QuotaSet"
-    told = Fact(name, subject(team), {"team": team, **is_now}, now, by, request, changes=changes)
-    commit(*also, store.agree(team, before, after, changed), record(told))
-
-
-def _audited(terms: Terms) -> dict[str, object]:
-    budget = terms.budget
-    money = {
-        "monthly": str(budget.monthly) if budget else None,
-        "currency": budget.currency if budget else None,
-        "thresholds": [one.word for one in budget.thresholds] if budget else None,
-    }
-    return {**{name: getattr(terms, name) for name in ("labs", *store.COUNTED)}, "families": terms.families, **money}
-
-
-def known_families(names: Iterable[str]) -> tuple[str, ...]:
-    """Instance families that we know a type of. Unprocessable for another, with the nearest."""
-    known = {one.partition(".")[0] for one in rules.priced_types(settings.current().region)}
-    wanted = tuple(sorted({name.strip().lower() for name in names}))
-    for name in wanted:
-        if name not in known:
-            raise Unprocessable(f"there is no instance family '{name[:20]}'", near_miss(name, known) or "as in m7i, r7i, g5")
-    return wanted
-
-
-def in_our_currency(budget: Budget) -> Budget:
-    """Prices are in one currency; a budget in another could not be compared with them."""
-    price = rules.currency()
-    if budget.currency != price:
-        raise Unprocessable(f"prices are in {price}: a budget in {budget.currency} cannot be compared", f"name it in {price}")
-    return budget
-
-
-def subject(team: str) -> str:
-    """What facts about a team's limits are filed under."""
-    return f"team:{team}"
-
-
 # ---- looking ---------------------------------------------------------------------------------------------------------------
-
-
-def terms(team: str) -> Terms:
-    return store.terms(team)
 
 
 def limits_of(team: str) -> Quotas:
@@ -353,7 +314,7 @@ def _book(team: str, lab_id: str, now: datetime) -> Book:
 def _limits(terms: Terms) -> Quotas:
     known = settings.current()
     stage = Quotas(known.max_labs_per_team, known.max_vcpus_per_team, known.max_gpus_per_team, known.max_storage_gb_per_team)
-    own = {name: getattr(terms, name) for name in ("labs", *store.COUNTED) if getattr(terms, name) is not None}
+    own = {name: getattr(terms, name) for name in ("labs", *COUNTED) if getattr(terms, name) is not None}
     families = known.allowed_families if terms.families is None else terms.families
     return stage._replace(families=families, **own)
 

@@ -14,88 +14,40 @@ the transaction that makes or starts the lab. Terms that change in that moment r
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import reduce
 from operator import and_
 from typing import Any
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
 from pynamodb.expressions.condition import Condition, size
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.limits import budgets, quotas
-from chalicelib.limits.budgets import Budget, Line, Month, Reach, Threshold
+from chalicelib.limits.budgets import Line, Month, Threshold
 from chalicelib.limits.quotas import Held, Holding, Quotas, Usage
+from chalicelib.limits.shapes import (
+    COUNTED,
+    Book,
+    LimitItem,
+    Terms,
+    held_of,
+    holding_of,
+    line_of,
+    month_of,
+    terms_of,
+    usage_of,
+)
 from chalicelib.runtime.clock import iso, parse_iso
 from chalicelib.runtime.errors import AppError, Retryable
-from chalicelib.runtime.store import Item, Write, bind, update
+from chalicelib.runtime.store import Write, update
 
 KEPT = 400 * 86400  # seconds that a month is remembered for
 
 
-class LimitItem(Item):
-    """Any item of the table; each kind has some of these."""
-
-    version = NumberAttribute(null=True)
-    labs = UnicodeSetAttribute(null=True)
-    reserved_at = UnicodeAttribute(null=True)
-    vcpus = NumberAttribute(null=True)
-    gpus = NumberAttribute(null=True)
-    storage_gb = NumberAttribute(null=True)
-    frees_at = UnicodeAttribute(null=True)
-    frees_why = UnicodeAttribute(null=True)
-    most_labs = NumberAttribute(null=True)
-    families = UnicodeSetAttribute(null=True)
-    monthly = NumberAttribute(null=True)
-    currency = UnicodeAttribute(null=True)
-    thresholds = UnicodeSetAttribute(null=True)
-    used = NumberAttribute(null=True)
-    spent = NumberAttribute(null=True)
-    rate = NumberAttribute(null=True)
-    since = UnicodeAttribute(null=True)
-    announced = UnicodeSetAttribute(null=True)
-    expires = NumberAttribute(null=True)
-
-
-bind(LimitItem, "limits")
-COUNTED = Holding._fields
-
-
 class Raced(Retryable):
     """A line was changed between reading and writing: read again. Never leaves limits."""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What was decided for one team; None where the stage's own setting counts."""
-
-    version: int = 0
-    labs: int | None = None
-    vcpus: int | None = None
-    gpus: int | None = None
-    storage_gb: int | None = None
-    families: tuple[str, ...] | None = None
-    budget: Budget | None = None
-
-
-@dataclass(frozen=True)
-class Book:
-    """Everything that a decision about one lab of a team needs, from one consistent read; `versions` by sort key."""
-
-    team: str
-    lab_id: str
-    month: str
-    terms: Terms = field(default_factory=Terms)
-    usage: Usage = quotas.NONE_USED
-    holding: Holding | None = None
-    total: Month = budgets.NO_MONTH
-    line: Line = budgets.NO_LINE
-    past: Line = budgets.NO_LINE
-    past_month: str = ""
-    versions: dict[str, int] = field(default_factory=dict)
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------------
@@ -111,12 +63,12 @@ def book(team: str, lab_id: str, month: str, past_month: str = "") -> Book:
         team,
         lab_id,
         month,
-        _terms(items.get("TERMS")),
-        _usage(items.get("USAGE")),
-        _holding(held) if held else None,
-        _month(items.get(f"MONEY#{month}"), month),
-        _line(items.get(f"MONEY#{month}#{lab_id}")),
-        _line(items.get(f"MONEY#{past_month}#{lab_id}")),
+        terms_of(items.get("TERMS")),
+        usage_of(items.get("USAGE")),
+        holding_of(held) if held else None,
+        month_of(items.get(f"MONEY#{month}"), month),
+        line_of(items.get(f"MONEY#{month}#{lab_id}")),
+        line_of(items.get(f"MONEY#{past_month}#{lab_id}")),
         past_month,
         {sk: int(item.version or 0) for sk, item in items.items()},
     )
@@ -124,25 +76,25 @@ def book(team: str, lab_id: str, month: str, past_month: str = "") -> Book:
 
 def terms(team: str) -> Terms:
     items = list(LimitItem.query(_pk(team), LimitItem.sk == "TERMS", consistent_read=True))
-    return _terms(items[0] if items else None)
+    return terms_of(items[0] if items else None)
 
 
 def usage(team: str) -> Usage:
     items = list(LimitItem.query(_pk(team), LimitItem.sk == "USAGE", consistent_read=True))
-    return _usage(items[0] if items else None)
+    return usage_of(items[0] if items else None)
 
 
 def held(team: str) -> list[Held]:
     """What each lab of the team holds, by its id."""
-    return [_held(item) for item in LimitItem.query(_pk(team), LimitItem.sk.startswith("HELD#"), consistent_read=True)]
+    return [held_of(item) for item in LimitItem.query(_pk(team), LimitItem.sk.startswith("HELD#"), consistent_read=True)]
 
 
 def month(team: str, name: str) -> tuple[Month, dict[str, Line]]:
     """A team's month, and the line of each lab in it."""
     items = list(LimitItem.query(_pk(team), LimitItem.sk.startswith(f"MONEY#{name}"), consistent_read=True))
     whole = next((item for item in items if item.sk == f"MONEY#{name}"), None)
-    lines = {item.sk.rpartition("#")[2]: _line(item) for item in items if item is not whole}
-    return _month(whole, name), lines
+    lines = {item.sk.rpartition("#")[2]: line_of(item) for item in items if item is not whole}
+    return month_of(whole, name), lines
 
 
 def set_aside(team: str) -> list[str]:
@@ -318,7 +270,7 @@ def hold_terms(seen: Book) -> Write:
     return Write(apply, _raced(seen.team))
 
 
-# ---- items ↔ values ------------------------------------------------------------------------------------------------------
+# ---- keys and conditions -------------------------------------------------------------------------------------------------
 
 
 def _pk(team: str) -> str:
@@ -345,56 +297,3 @@ def _is(name: str, value: int) -> Condition:
 
 def _raced(team: str) -> Raced:
     return Raced(f"what team {team} uses is being changed by another request", "try again in a moment")
-
-
-def _usage(item: LimitItem | None) -> Usage:
-    return Usage(frozenset(item.labs or ()), _holding(item)) if item else Usage()
-
-
-def _holding(item: LimitItem) -> Holding:
-    return Holding(*(int(getattr(item, name) or 0) for name in COUNTED))
-
-
-def _held(item: LimitItem) -> Held:
-    at = parse_iso(item.frees_at) if item.frees_at else None
-    return Held(item.sk.removeprefix("HELD#"), _holding(item), at, item.frees_why or "")
-
-
-def _month(item: LimitItem | None, name: str) -> Month:
-    if item is None:
-        return Month(name)
-    spent = budgets.amount(item.spent)
-    return Month(name, spent, budgets.amount(item.used) - spent, frozenset(item.announced or ()))
-
-
-def _line(item: LimitItem | None) -> Line:
-    if item is None:
-        return budgets.NO_LINE
-    spent = budgets.amount(item.spent)
-    since = parse_iso(item.since) if item.since else None
-    return Line(spent, budgets.amount(item.used) - spent, budgets.amount(item.rate), since)
-
-
-def _terms(item: LimitItem | None) -> Terms:
-    if item is None:
-        return Terms()
-    numbers = {name: _number(getattr(item, name)) for name in COUNTED}
-    families = tuple(sorted(item.families)) if item.families else None
-    return Terms(int(item.version or 0), labs=_number(item.most_labs), families=families, budget=_budget(item), **numbers)
-
-
-def _number(value: float | None) -> int | None:
-    return int(value) if value is not None else None
-
-
-def _budget(item: LimitItem) -> Budget | None:
-    monthly: float | None = item.monthly
-    if monthly is None:
-        return None
-    thresholds = tuple(sorted(_threshold(word) for word in item.thresholds or ()))
-    return Budget(budgets.amount(monthly), item.currency or "USD", thresholds)
-
-
-def _threshold(word: str) -> Threshold:
-    percent, _, action = word.partition(":")
-    return Threshold(int(percent), Reach(action))

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
 
 from chalicelib.labs import access
 from chalicelib.labs import service as labs
@@ -17,6 +20,7 @@ from chalicelib.labs.wishes import Login
 from chalicelib.people import rules as people_rules
 from chalicelib.people import service as people
 from chalicelib.people.rules import Action, Principal
+from chalicelib.runtime.clock import iso, parse_iso
 from chalicelib.runtime.errors import Conflict, NotFound, Unauthenticated
 from chalicelib.runtime.facts import Fact, record
 from chalicelib.runtime.http import Request
@@ -107,3 +111,27 @@ def start(lab_id: str, asking: Asking) -> Seen:
 def enter(lab_id: str, asking: Asking) -> Login:
     """The way into its hub, for this person, once."""
     return access.login(asking.who, lab_id, asking.now, asking.correlation_id)
+
+
+# ---- kept outside of the tables, and taken in from there -------------------------------------------------------------------
+
+
+def written(lab_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Everybody's keys of these labs, by their hashes, as plain values."""
+    for lab_id in lab_ids:
+        for digest, key in store.all_of(lab_id).items():
+            moments = {"created_at": iso(key.created_at), "expires_at": iso(key.expires_at)}
+            yield {"lab_id": lab_id, "email": key.email, "sha256": digest, **moments}
+
+
+def take_in(value: Mapping[str, Any], now: datetime, by: str, request: str) -> bool:
+    """A key that still counts; False for one that does not, or whose person has one here already. NotFound without its lab."""
+    lab, email, digest = labs.as_it_is(str(value["lab_id"])), str(value["email"]), str(value["sha256"])
+    made, until = parse_iso(value["created_at"]), parse_iso(value["expires_at"])
+    if until <= now or lab.phase in (Phase.DELETING, Phase.DELETED) or store.of(lab.id, email):
+        return False
+    key_id = digest[: store.ID_LENGTH]
+    changes = {f"wake-key:{email}": (None, key_id)}
+    told = Fact("LabWakeKeyGiven", lab.id, {"key_id": key_id}, now, by, request, changes=changes)
+    commit(store.keep(lab.id, digest, email, made, until), record(told))
+    return True

@@ -28,6 +28,7 @@ store.bind(WakeItem, "labs")
 
 
 def keep(lab_id: str, digest: str, email: str, now: datetime, until: datetime) -> Write:
+    """The same key twice is the same item."""
     item = WakeItem(f"LAB#{lab_id}", f"WAKE#{digest}", email=email, created_at=iso(now), expires_at=iso(until))
     item.expires = int(until.timestamp())
     return store.save(item)
@@ -40,8 +41,13 @@ def load(lab_id: str, digest: str) -> Key | None:
 
 def of(lab_id: str, email: str) -> dict[str, Key]:
     """A person's keys of a lab, by hash."""
+    return {digest: key for digest, key in all_of(lab_id).items() if key.email == email}
+
+
+def all_of(lab_id: str) -> dict[str, Key]:
+    """Everybody's keys of a lab, by hash."""
     found = WakeItem.query(f"LAB#{lab_id}", WakeItem.sk.startswith("WAKE#"), consistent_read=True)
-    return {item.sk.removeprefix("WAKE#"): _key(item) for item in found if item.email == email}
+    return {item.sk.removeprefix("WAKE#"): _key(item) for item in found}
 
 
 def drop(lab_id: str, digest: str) -> Write:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.hours import service
+from chalicelib.hours import moments, service
 from chalicelib.limits import service as limits
 from chalicelib.limits.budgets import Budget
 from tests.fakes.gateway import Answer
@@ -128,7 +128,7 @@ def test_a_timetable_never_starts_a_lab_that_its_budget_refuses(town: Town, lab:
 
 
 def test_a_busy_lab_is_waited_for_up_to_the_grace(town: Town, lab: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "busy", lambda *_: True)
+    monkeypatch.setattr(moments, "busy", lambda *_: True)
     put(town, lab, stop=at(town, 18), grace_minutes=20)
     for _ in range(5):
         town.tick(5)
@@ -181,7 +181,7 @@ def test_two_runs_of_one_moment_stop_it_once(town: Town, lab: str) -> None:
     town.cloud.pass_time(timedelta(minutes=14))
     for _ in range(2):
         town.cloud.begin("run")
-        service.run(lab, town.now)
+        moments.run(lab, town.now)
     town.quiet()
     assert facts(town, lab).count("LabHoursStopped") == 1
     assert json.dumps(town.ask_hours(lab)["plan"]["told"]) == "false"
