@@ -6,6 +6,7 @@ again with the same seed. The town is made once; each history begins in the same
 
 from __future__ import annotations
 
+import gc
 import random
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.fakes.sim import (
     bus,
+    evidence,
+    shelf,
     work,  # noqa: F401 - what machines can do
 )
 from tests.fakes.sim.bus import ATTEMPTS, Delivery
@@ -258,9 +261,18 @@ def batch(by: int, histories: int, steps: int, counted: Count | None = None, *, 
     )
     with ExitStack() as stack:
         made = machine(stack.enter_context(simulated()), counted, by)
-        stack.callback(delattr, made, "town")  # Hypothesis keeps every class it has met, and would keep its town
+        stack.callback(_forget, made)
         run_state_machine_as_test(made, settings=wanted)
     return counted
+
+
+def _forget(made: type[Soak]) -> None:
+    """Hypothesis keeps every class it has met, and would keep its town. What is remembered of a town goes round in circles, which
+    Python would clear away too seldom: ten minutes would fill the memory."""
+    del made.town
+    evidence._plain.clear()
+    shelf._SUMS.clear()
+    gc.collect()
 
 
 def seeds(first: int) -> Any:
