@@ -53,6 +53,8 @@ check: setup ## lint, types, arrows, stale files
 	python -m tools.command_pages --check
 	python -m tools.fakes_page --check
 	python -m tools.instances --check
+	python -m tools.pack_findings --check
+	aws-research-wizard packs lint all
 	python -m tools.faults --rows
 	cfn-lint --version >/dev/null
 	bash -n chalicelib/runtime/boot.sh .ci/run
@@ -107,6 +109,7 @@ generate: setup ## everything that is generated and checked in
 	python -m tools.client_models
 	python -m tools.command_pages
 	python -m tools.fakes_page
+	python -m tools.pack_findings
 
 fmt: setup ## format and mend what can be mended
 	ruff check --fix .

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aws_research_wizard.cli import screen
+from aws_research_wizard.cli import linting, screen
 from aws_research_wizard.cli.session import PROGRAM, Format, command, connect, emit, group
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ def show(pack: str, output: Format) -> None:
     with connect() as calls:
         found = calls.pack(pack)
     emit(output, found, lambda: _page(found))
+
+
+command(app, "lint", "packs lint all", "packs lint ./my_field --execute", "packs lint genomics --output json")(linting.lint)
 
 
 def _page(pack: "PackView") -> str:

@@ -94,7 +94,7 @@ def block(pairs: Iterable[tuple[str, str]]) -> str:
     """Names and values, one a line; empty values are left out."""
     shown = [(name, value) for name, value in pairs if value]
     pad = max((columns(name) for name, _ in shown), default=0)
-    return "\n".join(f"{paint(name.ljust(pad), 'bold')}{GAP}{_hanging(value, pad + len(GAP))}" for name, value in shown)
+    return "\n".join(f"{paint(name.ljust(pad), 'bold')}{GAP}{hanging(value, pad + len(GAP))}" for name, value in shown)
 
 
 def span(seconds: float) -> str:
@@ -173,7 +173,7 @@ def columns(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in ANSI.sub("", text))
 
 
-def _hanging(text: str, indent: int) -> str:
+def hanging(text: str, indent: int) -> str:
     """Long values go on below themselves; words (addresses, commands) are never broken."""
     room = (width() or 10_000) - indent
     if columns(text) <= room or room < 20:

@@ -67,6 +67,12 @@ def transfer_price(region: str) -> Price | None:
     return None if amount is None else _price(amount)
 
 
+def between_regions_price(region: str) -> Price | None:
+    """What a GB that leaves S3 in this region for another one costs its owner, or whoever asked for it; None when unknown."""
+    amount = _prices().get("between_regions_gb", {}).get(region)
+    return None if amount is None else _price(amount)
+
+
 def monthly_price(instance_type: str, region: str) -> Price | None:
     """What a month of a machine that never stops costs."""
     hour = hourly_price(instance_type, region)
