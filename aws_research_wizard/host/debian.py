@@ -14,18 +14,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from aws_research_wizard.host import commands, files
+from aws_research_wizard.host import commands, files, unpacked
 from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.steps import CommandFailed
 
 _STATUS = Path("/var/lib/dpkg/status")
-_OWN_PART = re.compile(rb"(?<![\w/.-])/usr/(?:lib|libexec|share)/[\w.+-]+")
-SCRIPT_BYTES = 200_000
 _INSTALL = re.compile(r"^Inst (\S+)", re.MULTILINE)
-_ONE_AT_A_TIME = threading.Lock()
+ONE_AT_A_TIME = threading.Lock()
 PATIENCE_SECONDS = 300.0
 """How long the system's own package work may hold us up."""
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
@@ -38,7 +36,7 @@ class Tools:
     path: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     detail: str = ""
-    env: dict[str, str] = field(default_factory=dict)
+    place: Path | None = None
 
 
 def provide(machine: Machine, packages: Sequence[str], log: Path) -> Tools:
@@ -62,13 +60,13 @@ def require(program: str, package: str, log: Path) -> None:
 
 
 def _install(packages: Sequence[str], log: Path) -> Tools:
-    with _ONE_AT_A_TIME:
-        _apt(["update", "-q"], log)
-        _apt(["install", "-y", "-q", "--no-install-recommends", *packages], log)
+    with ONE_AT_A_TIME:
+        apt(["update", "-q"], log)
+        apt(["install", "-y", "-q", "--no-install-recommends", *packages], log)
     return Tools(detail=f"{len(packages)} packages installed")
 
 
-def _apt(words: Sequence[str], log: Path) -> None:
+def apt(words: Sequence[str], log: Path) -> None:
     """Run apt; while the system's own upgrades hold it, wait."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
@@ -118,24 +116,8 @@ def _fetch(place: Path, packages: Sequence[str], log: Path) -> None:
         debs, tree = Path(beside) / "debs", Path(beside) / "tree"
         debs.mkdir()
         commands.run(["sh", "-c", 'cd "$1" && shift && exec apt-get download -q "$@"', "sh", str(debs), *packages], log, _QUIET)
-        for deb in sorted(debs.glob("*.deb")):
-            commands.run(["dpkg", "-x", str(deb), str(tree)], log, _QUIET)
-        _point_at(place, tree)
+        unpacked.unpack(list(debs.glob("*.deb")), tree, place, log)
         tree.replace(place)
-
-
-def _point_at(place: Path, tree: Path) -> None:
-    """Make scripts that look for their own parts below /usr look for them below `place`, where `tree` is about to be."""
-
-    def moved(found: re.Match[bytes]) -> bytes:
-        there = found.group().decode()
-        return f"{place}{there}".encode() if (tree / there.lstrip("/")).exists() else found.group()
-
-    for file in tree.rglob("*"):
-        if file.is_file() and not file.is_symlink() and file.stat().st_size < SCRIPT_BYTES:
-            text = file.read_bytes()
-            if text.startswith(b"#!"):
-                file.write_bytes(_OWN_PART.sub(moved, text))
 
 
 def _name(packages: Sequence[str]) -> str:
@@ -143,9 +125,4 @@ def _name(packages: Sequence[str]) -> str:
 
 
 def _tools(place: Path, count: int) -> Tools:
-    programs = tuple(
-        str(folder) for name in ("usr/bin", "bin", "usr/local/bin", "usr/games") if (folder := place / name).is_dir()
-    )
-    triplets = [f"{base}/{os.uname().machine}-linux-gnu" for base in ("usr/lib", "lib")]
-    libraries = tuple(str(folder) for name in (*triplets, "usr/lib", "lib") if (folder := place / name).is_dir())
-    return Tools(programs, libraries, f"{count} packages unpacked beside this system")
+    return Tools(unpacked.programs(place), unpacked.libraries(place), f"{count} packages unpacked beside this system")

@@ -6,10 +6,11 @@ registered under one prefix, so a hub and servers that run already see a new one
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from aws_research_wizard.host import commands, debian, files, library
+from aws_research_wizard.host import commands, debian, files, library, r, specs
 from aws_research_wizard.host.debian import Tools
 from aws_research_wizard.host.environments import Maker
 from aws_research_wizard.host.machine import Machine
@@ -22,10 +23,7 @@ def install(machine: Machine, kernel: Kernel) -> str:
     installer = INSTALLERS.get(kernel.language)
     if installer is None:
         raise CommandFailed(f"{kernel.display_name}: no way yet to install {kernel.language} kernels", [])
-    log = machine.logs / f"kernel-{kernel.name}.log"
-    tools = debian.provide(machine, kernel.system_packages, log)
-    how = installer(machine, kernel, tools, log)
-    return " · ".join(word for word in (how, tools.detail) if word)
+    return installer(machine, kernel, machine.logs / f"kernel-{kernel.name}.log")
 
 
 def polish(machine: Machine, kernel: Kernel) -> None:
@@ -41,14 +39,14 @@ def maker(machine: Machine, log: Path) -> Maker:
 
 def registered(machine: Machine) -> list[str]:
     """Return the names of the kernels that Jupyter finds here."""
-    return sorted(spec.parent.name for spec in _specs(machine).glob("*/kernel.json"))
+    return sorted(spec.parent.name for spec in machine.kernel_specs.glob("*/kernel.json"))
 
 
 def retire(machine: Machine, wanted: set[str]) -> list[str]:
     """Take back the registration of kernels that nobody wants any more; running ones go on, environments stay."""
     gone = [name for name in registered(machine) if name not in wanted]
     for name in gone:
-        shutil.rmtree(_specs(machine) / name, ignore_errors=True)
+        shutil.rmtree(machine.kernel_specs / name, ignore_errors=True)
     return gone
 
 
@@ -65,33 +63,30 @@ def of_another_release(machine: Machine) -> bool:
         return False
 
 
-def _python(machine: Machine, kernel: Kernel, tools: Tools, log: Path) -> str:
+def _python(machine: Machine, kernel: Kernel, log: Path) -> str:
+    tools = debian.provide(machine, kernel.system_packages, log)
     place, lock = _place(machine, kernel), machine.bundle / kernel.lock
     if not kernel.lock or not lock.is_file():
         raise CommandFailed(f"{kernel.display_name}: the bundle has no lock {kernel.lock or '(none named)'}", [])
     how = maker(machine, log).make(place, lock)
     library.provide(place)
-    _register(machine, kernel, place, tools, log)
-    return how
+    register(machine.kernel_specs, kernel, place, tools, log)
+    return " · ".join(word for word in (how, tools.detail) if word)
 
 
-def _register(machine: Machine, kernel: Kernel, place: Path, tools: Tools, log: Path) -> None:
-    """Write the kernel's specification beside its place and move it there whole, so that Jupyter never reads half of it."""
-    env = environment(kernel, place, tools)
-    spec = _specs(machine) / kernel.name / "kernel.json"
-    known = files.read_json(spec)
-    if known and known.get("env") == env and known.get("display_name") == kernel.display_name:
-        return
-    beside = machine.jupyter / ".coming" / kernel.name
-    shutil.rmtree(beside, ignore_errors=True)
-    words = [str(place / "bin/python"), "-m", "ipykernel", "install", "--prefix", str(beside), "--name", kernel.name]
-    commands.run([*words, "--display-name", kernel.display_name], log)
-    made = beside / "share/jupyter/kernels" / kernel.name
-    written = json.loads((made / "kernel.json").read_text())
-    files.write_json(made / "kernel.json", {**written, "env": env}, files.PUBLIC)
-    shutil.rmtree(spec.parent, ignore_errors=True)
-    spec.parent.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(made, spec.parent)
+def register(folder: Path, kernel: Kernel, place: Path, tools: Tools, log: Path) -> None:
+    """Write the specification of the Python kernel whose environment is `place` into `folder`."""
+
+    def own(beside: Path) -> Mapping[str, Any]:
+        made = beside / "made"
+        words = [str(place / "bin/python"), "-m", "ipykernel", "install", "--prefix", str(made), "--name", kernel.name]
+        commands.run(words, log)
+        for file in (made / "share/jupyter/kernels" / kernel.name).iterdir():
+            file.rename(beside / file.name)
+        shutil.rmtree(made)
+        return dict(json.loads((beside / "kernel.json").read_text()))
+
+    specs.write(folder, kernel, environment(kernel, place, tools), own)
 
 
 def environment(kernel: Kernel, place: Path, tools: Tools) -> dict[str, str]:
@@ -113,9 +108,5 @@ def _place(machine: Machine, kernel: Kernel) -> Path:
     return plain.with_name(f"{kernel.name}-{made.mark(lock)[:8]}")
 
 
-def _specs(machine: Machine) -> Path:
-    return machine.jupyter / "share/jupyter/kernels"
-
-
-INSTALLERS: dict[str, Callable[[Machine, Kernel, Tools, Path], str]] = {"python": _python}
-"""How a language's kernels are made; R and Julia join here."""
+INSTALLERS: dict[str, Callable[[Machine, Kernel, Path], str]] = {"python": _python, "r": r.install}
+"""How a language's kernels are made."""

@@ -130,6 +130,11 @@ class Machine:
         return self.specs or self.opt / "jupyter"
 
     @property
+    def kernel_specs(self) -> Path:
+        """Where each kernel's specification lies."""
+        return self.jupyter / "share/jupyter/kernels"
+
+    @property
     def storage(self) -> Path:
         """The lab's file system: homes and the shared directory."""
         return self.efs_root or self.root / "srv/lab"

@@ -16,7 +16,7 @@ ROLES = ("lead", "member", "viewer")
 
 @dataclass(frozen=True)
 class Kernel:
-    """One kernel to install: where its lock is in the bundle, and what it needs of the system."""
+    """One kernel to install: where its lock is in the bundle, what it needs of the system; `resources`: to be comfortable."""
 
     name: str
     display_name: str
@@ -25,6 +25,7 @@ class Kernel:
     lock: str
     system_packages: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> "Kernel":
@@ -37,6 +38,7 @@ class Kernel:
             lock=str(raw.get("lock") or ""),
             system_packages=tuple(raw.get("system_packages") or ()),
             env={str(key): str(value) for key, value in (raw.get("env") or {}).items()},
+            resources={str(key): int(value) for key, value in (raw.get("resources") or {}).items()},
         )
 
 
