@@ -1,8 +1,8 @@
 """Which exact files make up a kernel, and is a lock still about what the pack asks for?
 
-A lock is a requirements file with hashes and names no index, so that it installs the same from any mirror. Its first
-line carries the day it was solved, the platform, and a fingerprint of what was asked for. Pure: texts in, values out;
-`solving` makes new ones.
+A lock names no host, so that it installs the same from any mirror. Its first line carries the day it was solved, the platform,
+and a fingerprint of what was asked for. Below it stands, for Python, a requirements file with hashes; for R, a Debian package
+a line (`name=version sha256:…`). Pure: texts in, values out; `solving` makes new ones.
 """
 
 import hashlib
@@ -16,10 +16,13 @@ from packaging.utils import canonicalize_name
 from aws_research_wizard.packs.production import packs
 
 Kernel = packs.Kernel
-PLATFORM = "x86_64-manylinux_2_28"
-FIRST_LINE = re.compile(r"# solved (?P<day>\d{4}-\d\d-\d\d) for python \S+ on \S+, asked (?P<asked>[0-9a-f]{64})")
+Language = packs.Language
+PLATFORM, CODENAME = "x86_64-manylinux_2_28", "bookworm"
+PLATFORMS = {Language.PYTHON: PLATFORM, Language.R: "debian-12-amd64"}
+FIRST_LINE = re.compile(r"# solved (?P<day>\d{4}-\d\d-\d\d) for (?P<language>\S+) \S+ on \S+, asked (?P<asked>[0-9a-f]{64})")
 PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;\\]+)")
 HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\b")
+DEBIAN_PIN = re.compile(r"^([a-z0-9][a-z0-9+.-]+)=(\S+)(?: sha256:([0-9a-f]{64}))?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,19 @@ class Lock:
 
 def first_line(kernel: Kernel, today: date) -> str:
     """What a lock begins with."""
-    return f"# solved {today} for {kernel.language} {kernel.version} on {PLATFORM}, asked {fingerprint(kernel)}\n"
+    where = PLATFORMS[kernel.language]
+    return f"# solved {today} for {kernel.language} {kernel.version} on {where}, asked {fingerprint(kernel)}\n"
 
 
 def fingerprint(kernel: Kernel) -> str:
     """What the lock answers to: the packages asked for, the language's version and the platform."""
-    asked = "\n".join((kernel.language, kernel.version, PLATFORM, *kernel.requirements))
+    asked = "\n".join((kernel.language, kernel.version, PLATFORMS[kernel.language], *asked_for(kernel)))
     return hashlib.sha256(asked.encode()).hexdigest()
+
+
+def asked_for(kernel: Kernel) -> tuple[str, ...]:
+    """What must be in the lock; of R the system's packages too, since they come from the same place."""
+    return (*kernel.requirements, *sorted(kernel.system)) if kernel.language is Language.R else kernel.requirements
 
 
 def parse(text: str) -> Lock:
@@ -48,6 +57,11 @@ def parse(text: str) -> Lock:
     found = FIRST_LINE.match(text)
     if not found:
         raise ValueError("its first line does not say when and for what it was solved")
+    pins, hashed = _debian(text) if found["language"] == Language.R else _requirements(text)
+    return Lock(date.fromisoformat(found["day"]), found["asked"], pins, tuple(sorted(pins.keys() - hashed)))
+
+
+def _requirements(text: str) -> tuple[dict[str, str], set[str]]:
     pins: dict[str, str] = {}
     hashed: set[str] = set()
     name = ""
@@ -57,8 +71,12 @@ def parse(text: str) -> Lock:
             pins[name] = pin[2]
         if HASH.search(line):
             hashed.add(name)
-    day = date.fromisoformat(found["day"])
-    return Lock(day, found["asked"], pins, tuple(sorted(pins.keys() - hashed)))
+    return pins, hashed
+
+
+def _debian(text: str) -> tuple[dict[str, str], set[str]]:
+    rows = DEBIAN_PIN.findall(text)
+    return {name: version for name, version, _ in rows}, {name for name, _, digest in rows if digest}
 
 
 def findings(kernel: Kernel, text: str | None) -> list[str]:
@@ -71,6 +89,8 @@ def findings(kernel: Kernel, text: str | None) -> list[str]:
         return [str(error)]
     wrong = [] if lock.asked == fingerprint(kernel) else ["the pack asks for other packages than the lock was solved for"]
     wrong += [f"{name} is pinned without a hash" for name in lock.unhashed]
+    if kernel.language is Language.R:
+        return wrong + [f"{one} is asked for and not in the lock" for one in asked_for(kernel) if one not in lock.pins]
     return wrong + [said for one in kernel.requirements if (said := _unmet(one, lock))]
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
+from aws_research_wizard.host.steps import CommandFailed
+from aws_research_wizard.packs import debian
 from aws_research_wizard.packs.locks import PLATFORM, Kernel, first_line
 from aws_research_wizard.packs.production import packs
 
@@ -21,7 +23,10 @@ class Unsolvable(RuntimeError):  # noqa: N818 - said to a pack's author
 
 def solve(kernel: Kernel, old: str | None, upgrade: bool, today: date) -> str:
     """The text of a new lock: pins of the `old` one are kept where they fit, unless all are to `upgrade`."""
-    return first_line(kernel, today) + SOLVERS[kernel.language](kernel, old, upgrade)
+    try:
+        return first_line(kernel, today) + SOLVERS[kernel.language](kernel, old, upgrade)
+    except CommandFailed as error:
+        raise Unsolvable(error.cause) from error
 
 
 def _python(kernel: Kernel, old: str | None, upgrade: bool) -> str:
@@ -40,4 +45,4 @@ def _python(kernel: Kernel, old: str | None, upgrade: bool) -> str:
     return "".join(line for line in lines if not line.startswith(("#", "--index", "--find")))
 
 
-SOLVERS: Mapping[packs.Language, Solver] = {packs.Language.PYTHON: _python}
+SOLVERS: Mapping[packs.Language, Solver] = {packs.Language.PYTHON: _python, packs.Language.R: debian.solve}

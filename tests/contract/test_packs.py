@@ -14,10 +14,11 @@ from jsonschema import Draft202012Validator
 from chalicelib.kernels import service as kernels
 from chalicelib.limits.rules import hourly_price
 from chalicelib.packs import service, yaml_files
-from chalicelib.packs.rules import Pack
+from chalicelib.packs.rules import Language, Pack
 from tools.locks import ROOT
 
 NAMES = yaml_files.names()
+SPEAKS = {Language.PYTHON: "ipykernel", Language.R: "r-cran-irkernel", Language.JULIA: "IJulia"}
 
 
 @pytest.fixture(params=NAMES)
@@ -59,7 +60,7 @@ def test_every_kernel_has_its_lock(pack: Pack) -> None:
 
 def test_every_kernel_can_talk_to_jupyter(pack: Pack) -> None:
     for kernel in pack.kernels:
-        assert "ipykernel" in kernel.packages
+        assert SPEAKS[kernel.language] in kernel.packages
         assert kernel.version in kernel.display_name
 
 

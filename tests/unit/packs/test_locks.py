@@ -71,6 +71,33 @@ def test_no_shipped_lock_names_a_host() -> None:
         assert "--index" not in text, path
 
 
+def r_kernel(*packages: str, system: tuple[str, ...] = ()) -> Kernel:
+    python = base()["kernels"]["python"]
+    asked = {**python, "version": "4.2", "packages": list(packages), "widgets": [], "system": list(system)}
+    return reading.resolve([("base", base(kernels={"r": asked}, examples=[]))]).kernels[0]
+
+
+def r_lock(asked: Kernel, *pins: str) -> str:
+    return f"# solved 2026-11-23 for r 4.2 on debian-12-amd64, asked {locks.fingerprint(asked)}\n" + "".join(
+        f"{pin}\n" for pin in pins
+    )
+
+
+R_PIN, TOOL_PIN = f"r-cran-irkernel=1.3.2-1 sha256:{HASH}", f"jq=1.6-2.1 sha256:{HASH}"
+
+
+def test_lock_of_debian_packages_pins_the_system_tools_too() -> None:
+    asked = r_kernel("r-cran-irkernel", system=("jq",))
+    assert locks.findings(asked, r_lock(asked, R_PIN, TOOL_PIN)) == []
+    assert locks.findings(asked, r_lock(asked, R_PIN)) == ["jq is asked for and not in the lock"]
+    assert locks.parse(r_lock(asked, R_PIN)).pins == {"r-cran-irkernel": "1.3.2-1"}
+
+
+def test_debian_package_without_a_hash_is_told() -> None:
+    asked = r_kernel("r-cran-irkernel")
+    assert locks.findings(asked, r_lock(asked, "r-cran-irkernel=1.3.2-1")) == ["r-cran-irkernel is pinned without a hash"]
+
+
 def test_unknown_pack_ends_with_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         locks.main(["genomic", "--check"])
