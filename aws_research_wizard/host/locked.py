@@ -80,7 +80,7 @@ def provide(machine: Machine, lock: Path, log: Path) -> Tools:
     if not missing:
         return Tools(detail="all on this system already")
     if machine.local:
-        return _beside(machine.cache or machine.opt / "cache", missing, log)
+        return beside(machine.cache or machine.opt / "cache", missing, log)
     return _installed(missing, log)
 
 
@@ -113,7 +113,8 @@ def release(version: str) -> str:
     return version.partition(":")[2 if ":" in version else 0].rpartition("-")[0] or version
 
 
-def _beside(cache: Path, missing: Sequence[Pin], log: Path) -> Tools:
+def beside(cache: Path, missing: Sequence[Pin], log: Path) -> Tools:
+    """Unpack what is missing into `cache`, or find it there."""
     place = cache / "debian" / f"locked-{hashlib.sha256(repr(missing).encode()).hexdigest()[:20]}"
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.with_suffix(".lock").open("w") as held:
