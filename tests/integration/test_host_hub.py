@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -200,6 +201,25 @@ def test_kernel_whose_server_died_is_reaped(box: Box, visit: Visit) -> None:
     [sleeper] = pids(box, "sleep 987")  # what a person left running on purpose is let be
     os.kill(sleeper, signal.SIGTERM)
     assert eventually(lambda: not browser.hub("GET", f"/users/{LEAD}").json()["servers"]), "and the hub knows that it died"
+
+
+def test_kernel_that_cannot_start_says_why_in_the_notebook(box: Box, visit: Visit) -> None:
+    specs = box.root / "opt/wizard/jupyter/share/jupyter/kernels"
+    shutil.copytree(specs / KERNEL, specs / "broken")
+    written = (specs / "broken/kernel.json").read_text()
+    (specs / "broken/kernel.json").write_text(written.replace("ipykernel_launcher", "ipykernel_gone"))
+    try:
+        browser = signed_in(visit, box)
+        browser.start(LEAD)
+        kernel = browser.kernel("broken")
+        for _ in range(2):
+            said = browser.run(kernel, "1 + 1")
+            assert "Research (Python 3.11) did not start: " in said
+            assert "No module named ipykernel_gone" in said
+        assert browser.server("DELETE", f"/api/kernels/{kernel}").status_code == 204
+        assert eventually(lambda: not pids(box, "ipykernel_gone")), "the stand-in goes, too"
+    finally:
+        shutil.rmtree(specs / "broken")
 
 
 def test_orders_are_followed_without_a_restart(box: Box, visit: Visit) -> None:
