@@ -126,7 +126,7 @@ def _delete(calls: "Calls", lab_id: str, backup: str, yes: bool, output: Format)
 @click.option("--from-lab", default="", metavar="LAB", help="Another lab of yours that the backup is of, also one that is gone.")
 @no_wait
 def restore(lab: str, source: str, paths: Sequence[str], over: bool, from_lab: str, no_wait: bool, output: Format) -> None:
-    """Get files back from a backup, beside what is there now.
+    """Get files back from a backup, beside what is there.
 
     Whoever works in a lab may have back what is in their own home, without asking anyone; whoever leads it, everything.
     """

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aws_research_wizard.cli import screen
-from aws_research_wizard.cli.session import Format, emit
+from aws_research_wizard.cli import own_packs, screen
+from aws_research_wizard.cli.session import PROGRAM, Format, connect, emit
 
 if TYPE_CHECKING:
+    from aws_research_wizard.client.shapes import OwnPackView
     from aws_research_wizard.packs.environments.making import Made
 
 SHOWN = 40
@@ -24,6 +25,7 @@ file = click.Path(path_type=Path)
 @click.option(
     "--to", "folder", type=file, default=Path("packs"), show_default=True, metavar="DIR", help="Where the pack's folder is put."
 )
+@click.option("--dry-run", is_flag=True, help="Write the folder, and add nothing to the control plane.")
 def import_environment(
     packages_file: Path,
     kernels_file: Path | None,
@@ -31,6 +33,7 @@ def import_environment(
     title: str,
     unwanted: tuple[str, ...],
     folder: Path,
+    dry_run: bool,
     output: Format,
 ) -> None:
     """Make a pack of the environment that you work in today.
@@ -45,13 +48,28 @@ def import_environment(
     wish = making.Wish(name, packages, kernels, title, unwanted)
     made = making.make(wish, screen.today().date())
     place = making.write(made, folder)
-    emit(output, _told(made, place), lambda: _page(made, place))
+    there = None if dry_run else _uploaded(place)
+    emit(output, _told(made, place, there), lambda: _page(made, place, there))
 
 
-def _told(made: "Made", place: Path) -> dict[str, Any]:
+def _uploaded(place: Path) -> "OwnPackView":
+    """The pack on the control plane. What was made stays in its folder, whatever comes of it."""
+    from aws_research_wizard.client.errors import WizardError
+    from aws_research_wizard.packs import own
+
+    try:
+        with connect() as calls:
+            return own_packs.upload(calls, own.read(place))
+    except WizardError as error:
+        hint = f"it is in {place}: {error.hint or 'when that is mended'}, then {PROGRAM} packs add {place}"
+        raise WizardError(f"the pack was made, but could not be added: {error.message}", hint) from error
+
+
+def _told(made: "Made", place: Path, there: "OwnPackView | None") -> dict[str, Any]:
     return {
         "pack": made.name,
         "folder": str(place),
+        "version": there["version"] if there else None,
         "packages": made.locked,
         "carried": [{"line": one.line, "requirement": one.requirement, "note": one.note} for one in (*made.carried, *made.tools)],
         "left": [{"file": one.file, "line": one.line, "text": one.text, "why": one.why} for one in made.left],
@@ -59,7 +77,7 @@ def _told(made: "Made", place: Path) -> dict[str, Any]:
     }
 
 
-def _page(made: "Made", place: Path) -> str:
+def _page(made: "Made", place: Path, there: "OwnPackView | None") -> str:
     lines = [
         f"{screen.paint('✔', 'green')} Pack {made.name}: {_count(len(made.carried), 'package')} asked for, {made.locked} locked"
     ]
@@ -71,7 +89,8 @@ def _page(made: "Made", place: Path) -> str:
         lines += [f"{_count(len(made.left), 'line')} could not be carried:"]
         lines += [f"  {one.file} {one.line}: {one.text}\n      {one.why}" for one in made.left[:SHOWN]]
         lines += [f"  and {len(made.left) - SHOWN} more; all of them: --output json"] if len(made.left) > SHOWN else []
-    return "\n".join([*lines, f"  Folder  {place}"])
+    lines.append(f"  Folder  {place}")
+    return "\n".join([*lines, own_packs.added(there) if there else f"  Upload  {PROGRAM} packs add {place}"])
 
 
 def _changed(made: "Made") -> list[str]:

@@ -74,6 +74,6 @@ command(
     app,
     "import-environment",
     "jupyter import-environment --kernels current_kernels.txt --packages current_packages.txt --domain custom",
-    "jupyter import-environment --packages requirements.txt --domain my_group",
+    "jupyter import-environment --packages requirements.txt --domain my_group --dry-run",
 )(importing.import_environment)
 app.add_command(members.users, "users")

@@ -284,6 +284,18 @@ class Calls:
         """The domains a lab can be made for."""
         return self._pages("/packs")
 
+    def offer_pack_uploads(self, wish: shapes.PackUploadRequest) -> shapes.PackUploadList:
+        """Where the files of a team's own pack are to be put."""
+        return self._send("POST", "/packs/uploads", wish)
+
+    def add_pack(self, wish: shapes.PackRequest, key: str = "") -> shapes.OwnPackView:
+        """A team's own pack, of files that were uploaded."""
+        return self._send("POST", "/packs", wish, key=key)
+
+    def remove_pack(self, name: str, key: str = "") -> None:
+        """A team's own pack goes; Conflict while a lab uses it."""
+        self._send("DELETE", f"/packs/{_part(name)}", key=key)
+
     def pack(self, name: str, *, resolved: bool = False) -> shapes.PackView:
         """One pack, as written or with everything it extends."""
         return self._get(f"/packs/{_part(name)}", {"resolved": "true" if resolved else None})

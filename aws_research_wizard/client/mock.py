@@ -27,6 +27,8 @@ from aws_research_wizard.client.mock_costs import MockCosts
 from aws_research_wizard.client.mock_labs import EMAIL, FROM, PACKS, Json, RefusedError, gigabytes, iso
 from aws_research_wizard.client.mock_limits import MockLimits
 
+UPLOADS = "https://mock.test/uploads"
+
 
 class MockCloud(MockBackups):
     """A control plane in memory."""
@@ -37,6 +39,8 @@ class MockCloud(MockBackups):
         self.tokens: list[Json] = []
         self.people: dict[str, Json] = {}
         self.findings: list[Json] = []
+        self.own_packs: dict[str, Json] = {}
+        self.uploads: list[str] = []
         self.looks, self.dry_run = 0, True
         self.asked: list[httpx.Request] = []
         self.trouble: list[int | Exception] = []
@@ -63,7 +67,7 @@ class MockCloud(MockBackups):
 
     def _routed(self, request: httpx.Request) -> tuple[int, Any]:
         path = request.url.raw_path.decode().partition("?")[0].removeprefix("/api")
-        body = json.loads(request.content) if request.content else {}
+        body = json.loads(request.content) if "json" in request.headers.get("Content-Type", "") else {}
         for method, pattern, act in ROUTES:
             found = re.fullmatch(pattern, path)
             if found and method == request.method:
@@ -181,12 +185,38 @@ class MockCloud(MockBackups):
         short = ("name", "title", "purpose")
         names = [{name: pack[name] for name in short} for pack in PACKS.values()]
         kernels = [[kernel["display_name"] for kernel in pack["kernels"]] for pack in PACKS.values()]
-        return 200, {"items": [one | {"kernels": shown} for one, shown in zip(names, kernels, strict=True)]}
+        items = [one | {"kernels": shown, "own": None} for one, shown in zip(names, kernels, strict=True)]
+        about = {"title": "Own", "purpose": "", "kernels": []}
+        return 200, {"items": [*items, *({"name": one["name"], **about, "own": one} for one in self.own_packs.values())]}
 
     def _pack(self, _: Json, name: str) -> tuple[int, Any]:
         if name not in PACKS:
             raise RefusedError(404, "not_found", f"unknown domain '{name}'", "did you mean 'genomics'?")
         return 200, PACKS[name]
+
+    def _offer_pack(self, asked: Json) -> tuple[int, Any]:
+        return 200, {"items": [{"name": one["name"], "url": f"{UPLOADS}/{one['name']}", "headers": {}} for one in asked["files"]]}
+
+    def _add_pack(self, asked: Json) -> tuple[int, Any]:
+        if asked["name"] in PACKS:
+            raise RefusedError(400, "bad_input", f"{asked['name']} is a pack that is shipped", "give yours another name")
+        version = "-".join(sorted(one["sha256"][:8] for one in asked["files"]))
+        made = {"name": asked["name"], "version": version, "team": asked.get("team") or "default", "added_by": self.email}
+        self.own_packs[asked["name"]] = made | {"added_at": iso(self.now)}
+        return 201, self.own_packs[asked["name"]]
+
+    def _remove_pack(self, _: Json, name: str) -> tuple[int, Any]:
+        user = next((lab["id"] for lab in self.labs.values() if lab["domain"] == name and lab["phase"] != "DELETED"), "")
+        if name not in self.own_packs:
+            raise RefusedError(404, "not_found", f"there is no pack '{name}' of a team's own", "aws-research-wizard packs list")
+        if user:
+            raise RefusedError(409, "conflict", f"pack {name} is used by {user}", "delete those labs first, or leave it")
+        del self.own_packs[name]
+        return 204, None
+
+    def _put(self, _: Json, name: str) -> tuple[int, Any]:
+        self.uploads.append(name)
+        return 200, {}
 
     def _account(self, _: Json) -> tuple[int, Any]:
         unowned = sum(one["unowned"] for one in self.findings)
@@ -263,6 +293,10 @@ ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("DELETE", f"/tokens/{ID}", MockCloud._revoke),
     ("GET", "/packs", MockCloud._packs),
     ("GET", f"/packs/{ID}", MockCloud._pack),
+    ("POST", "/packs", MockCloud._add_pack),
+    ("POST", "/packs/uploads", MockCloud._offer_pack),
+    ("DELETE", f"/packs/{ID}", MockCloud._remove_pack),
+    ("PUT", f"/uploads/{ID}", MockCloud._put),
     ("GET", "/account", MockCloud._account),
     ("POST", "/account/reconcile", MockCloud._look),
     ("GET", "/audit", lambda cloud, asked: (200, cloud.audit.page(asked))),

@@ -28,6 +28,7 @@ def _pack(name: str, title: str, purpose: str, packages: list[str]) -> Json:
         "name": name,
         "title": title,
         "purpose": purpose,
+        "version": "",
         "lineage": ["base", name],
         "kernels": [kernel],
         "examples": [{"file": "first_steps.ipynb", "title": f"First steps in {title.lower()}", "kernel": kernel["name"]}],

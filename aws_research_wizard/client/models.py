@@ -927,6 +927,17 @@ class Money(BaseModel):
     as_of: Annotated[str, Field(title="As Of")]
 
 
+class OwnPackView(BaseModel):
+    name: Annotated[str, Field(title="Name")]
+    version: Annotated[str, Field(title="Version")]
+    """
+    follows from the pack's files alone; a lab keeps the one it was made with
+    """
+    team: Annotated[str, Field(title="Team")]
+    added_by: Annotated[str, Field(title="Added By")]
+    added_at: Annotated[AwareDatetime, Field(title="Added At")]
+
+
 class PackDataset(BaseModel):
     name: Annotated[str, Field(title="Name")]
     registry: Annotated[str, Field(title="Registry")]
@@ -945,6 +956,30 @@ class PackExample(BaseModel):
     file: Annotated[str, Field(title="File")]
     title: Annotated[str, Field(title="Title")]
     kernel: Annotated[str, Field(title="Kernel")]
+
+
+class PackFile(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    name: Annotated[str, Field(max_length=120, title="Name")]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", title="Sha256")]
+
+
+class PackFileWish(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    name: Annotated[
+        str,
+        Field(
+            examples=["pack.yaml", "python-py311-x86_64.txt"],
+            max_length=120,
+            title="Name",
+        ),
+    ]
+    size: Annotated[int, Field(ge=1, le=1000000000, title="Size")]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", title="Sha256")]
 
 
 class PackIdle(BaseModel):
@@ -1003,6 +1038,22 @@ class PackQuery(BaseModel):
     """
 
 
+class PackRequest(BaseModel):
+    """
+    A team's own pack, of files that were uploaded: pack.yaml, and the lock of each kernel that it brings.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    name: Annotated[str, Field(examples=["my_group"], max_length=64, title="Name")]
+    team: Annotated[str, Field(max_length=40, title="Team")] = ""
+    """
+    Whose it is; without it, the asker's first team
+    """
+    files: Annotated[list[PackFile], Field(max_length=6, min_length=1, title="Files")]
+
+
 class PackSummaryView(BaseModel):
     name: Annotated[str, Field(title="Name")]
     title: Annotated[str, Field(title="Title")]
@@ -1014,12 +1065,39 @@ class PackSummaryView(BaseModel):
     """
     display names
     """
+    own: OwnPackView | None = None
+    """
+    a team's own pack: whose, and which version a new lab gets
+    """
+
+
+class PackUploadRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    files: Annotated[list[PackFileWish], Field(max_length=6, min_length=1, title="Files")]
+
+
+class PackUploadView(BaseModel):
+    name: Annotated[str, Field(title="Name")]
+    url: Annotated[str, Field(title="Url")]
+    """
+    Put the file there within an hour
+    """
+    headers: Annotated[dict[str, str], Field(title="Headers")]
+    """
+    Headers to send with it, its checksum among them
+    """
 
 
 class PackView(BaseModel):
     name: Annotated[str, Field(title="Name")]
     title: Annotated[str, Field(title="Title")]
     purpose: Annotated[str, Field(title="Purpose")]
+    version: Annotated[str, Field(title="Version")] = ""
+    """
+    of a team's own pack
+    """
     lineage: Annotated[list[str], Field(title="Lineage")]
     """
     from the oldest pack it extends to itself
@@ -2085,6 +2163,10 @@ class Orders(BaseModel):
 
 class PackList(BaseModel):
     items: Annotated[list[PackSummaryView], Field(title="Items")]
+
+
+class PackUploadList(BaseModel):
+    items: Annotated[list[PackUploadView], Field(title="Items")]
 
 
 class PersonRequest(BaseModel):

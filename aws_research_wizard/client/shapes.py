@@ -608,6 +608,17 @@ class Money(TypedDict):
     as_of: str
 
 
+class OwnPackView(TypedDict):
+    name: str
+    version: str
+    """
+    follows from the pack's files alone; a lab keeps the one it was made with
+    """
+    team: str
+    added_by: str
+    added_at: str
+
+
 class PackDataset(TypedDict):
     name: str
     registry: str
@@ -626,6 +637,17 @@ class PackExample(TypedDict):
     file: str
     title: str
     kernel: str
+
+
+class PackFile(TypedDict):
+    name: str
+    sha256: str
+
+
+class PackFileWish(TypedDict):
+    name: str
+    size: int
+    sha256: str
 
 
 class PackIdle(TypedDict):
@@ -681,6 +703,19 @@ class PackQuery(TypedDict):
     """
 
 
+class PackRequest(TypedDict):
+    """
+    A team's own pack, of files that were uploaded: pack.yaml, and the lock of each kernel that it brings.
+    """
+
+    name: str
+    team: NotRequired[str]
+    """
+    Whose it is; without it, the asker's first team
+    """
+    files: list[PackFile]
+
+
 class PackSummaryView(TypedDict):
     name: str
     title: str
@@ -692,12 +727,36 @@ class PackSummaryView(TypedDict):
     """
     display names
     """
+    own: NotRequired[OwnPackView | None]
+    """
+    a team's own pack: whose, and which version a new lab gets
+    """
+
+
+class PackUploadRequest(TypedDict):
+    files: list[PackFileWish]
+
+
+class PackUploadView(TypedDict):
+    name: str
+    url: str
+    """
+    Put the file there within an hour
+    """
+    headers: dict[str, str]
+    """
+    Headers to send with it, its checksum among them
+    """
 
 
 class PackView(TypedDict):
     name: str
     title: str
     purpose: str
+    version: NotRequired[str]
+    """
+    of a team's own pack
+    """
     lineage: list[str]
     """
     from the oldest pack it extends to itself
@@ -1519,6 +1578,10 @@ class Orders(TypedDict):
 
 class PackList(TypedDict):
     items: list[PackSummaryView]
+
+
+class PackUploadList(TypedDict):
+    items: list[PackUploadView]
 
 
 class PersonRequest(TypedDict):

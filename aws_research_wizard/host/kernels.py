@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from aws_research_wizard.host import commands, debian, files, library, r, specs
+from aws_research_wizard.host import commands, debian, files, library, locks, r, specs
 from aws_research_wizard.host.debian import Tools
 from aws_research_wizard.host.environments import Maker
 from aws_research_wizard.host.machine import Machine
@@ -29,7 +29,7 @@ def install(machine: Machine, kernel: Kernel) -> str:
 def polish(machine: Machine, kernel: Kernel) -> None:
     """Compile a kernel's environment in the background."""
     if kernel.language == "python" and kernel.lock:
-        maker(machine, machine.logs / f"kernel-{kernel.name}.log").polish(_place(machine, kernel), machine.bundle / kernel.lock)
+        maker(machine, machine.logs / f"kernel-{kernel.name}.log").polish(_place(machine, kernel), locks.path(machine, kernel))
 
 
 def maker(machine: Machine, log: Path) -> Maker:
@@ -64,10 +64,9 @@ def of_another_release(machine: Machine) -> bool:
 
 
 def _python(machine: Machine, kernel: Kernel, log: Path) -> str:
+    lock = locks.provide(machine, kernel)
     tools = debian.provide(machine, kernel.system_packages, log)
-    place, lock = _place(machine, kernel), machine.bundle / kernel.lock
-    if not kernel.lock or not lock.is_file():
-        raise CommandFailed(f"{kernel.display_name}: the bundle has no lock {kernel.lock or '(none named)'}", [])
+    place = _place(machine, kernel)
     how = maker(machine, log).make(place, lock)
     library.provide(place)
     register(machine.kernel_specs, kernel, place, tools, log)
@@ -101,7 +100,7 @@ def environment(kernel: Kernel, place: Path, tools: Tools) -> dict[str, str]:
 
 def _place(machine: Machine, kernel: Kernel) -> Path:
     """Where the kernel's environment is: under its plain name, or beside it where another release's stands (people use it)."""
-    plain, lock = machine.opt / "kernels" / kernel.name, machine.bundle / kernel.lock
+    plain, lock = machine.opt / "kernels" / kernel.name, locks.path(machine, kernel)
     made = maker(machine, machine.logs / f"kernel-{kernel.name}.log")
     if not plain.exists() or not lock.is_file() or made.is_of(plain, lock):
         return plain

@@ -16,7 +16,7 @@ ROLES = ("lead", "member", "viewer")
 
 @dataclass(frozen=True)
 class Kernel:
-    """One kernel to install: where its lock is in the bundle, what it needs of the system; `resources`: to be comfortable."""
+    """One kernel to install: where its lock is (in the bundle, or at `lock_uri`), what it needs; `resources`: to be comfortable."""
 
     name: str
     display_name: str
@@ -26,6 +26,8 @@ class Kernel:
     system_packages: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     resources: Mapping[str, int] = field(default_factory=dict)
+    lock_uri: str = ""
+    lock_sha256: str = ""
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> "Kernel":
@@ -39,6 +41,8 @@ class Kernel:
             system_packages=tuple(raw.get("system_packages") or ()),
             env={str(key): str(value) for key, value in (raw.get("env") or {}).items()},
             resources={str(key): int(value) for key, value in (raw.get("resources") or {}).items()},
+            lock_uri=str(raw.get("lock_uri") or ""),
+            lock_sha256=str(raw.get("lock_sha256") or ""),
         )
 
 

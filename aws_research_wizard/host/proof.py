@@ -36,7 +36,7 @@ def make(credentials: Credentials, lab_id: str, region: str, endpoint: str, now:
     names = ";".join(sorted(name.lower() for name in headers))
     canonical = _canonical(headers, names)
     scope = f"{stamp[:8]}/{region}/sts/aws4_request"
-    signature = hmac.new(_key(credentials.secret_key, stamp[:8], region), _to_sign(stamp, scope, canonical), hashlib.sha256)
+    signature = hmac.new(key(credentials.secret_key, stamp[:8], region, "sts"), to_sign(stamp, scope, canonical), hashlib.sha256)
     headers["Authorization"] = (
         f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature.hexdigest()}"
     )
@@ -48,12 +48,14 @@ def _canonical(headers: dict[str, str], names: str) -> str:
     return f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(BODY.encode()).hexdigest()}"
 
 
-def _to_sign(stamp: str, scope: str, canonical: str) -> bytes:
+def to_sign(stamp: str, scope: str, canonical: str) -> bytes:
+    """What a signature is over: a request in its canonical form, at a moment, within a scope."""
     return f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}".encode()
 
 
-def _key(secret: str, day: str, region: str) -> bytes:
-    key = f"AWS4{secret}".encode()
-    for part in (day, region, "sts", "aws4_request"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    return key
+def key(secret: str, day: str, region: str, service: str) -> bytes:
+    """The key that signs requests to one service, in one region, for one day."""
+    made = f"AWS4{secret}".encode()
+    for part in (day, region, service, "aws4_request"):
+        made = hmac.new(made, part.encode(), hashlib.sha256).digest()
+    return made

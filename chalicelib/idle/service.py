@@ -193,7 +193,7 @@ def _ran(state: State, until: datetime) -> State:
 
 def policy_of(lab: Lab) -> Policy:
     """The pack's, in this stage's minutes. Silence is never shorter than a few of the leases in which a machine is heard."""
-    idle, known = packs.resolve(lab.domain).idle, settings.current()
+    idle, known = packs.of(lab.domain, lab.pack_version).idle, settings.current()
     minute = float(known.minute_seconds)
     return Policy(
         idle=float(idle.auto_shutdown),

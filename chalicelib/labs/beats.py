@@ -76,7 +76,7 @@ def _evidence(machine: Machine, report: Mapping[str, Any], now: datetime) -> Evi
 
 
 def _limits(lab: Lab) -> Limits:
-    known = packs.resolve(lab.domain).idle.thresholds
+    known = packs.of(lab.domain, lab.pack_version).idle.thresholds
     return Limits(known.cpu_percent, known.gpu_percent, known.network_kb_per_second)
 
 

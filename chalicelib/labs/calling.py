@@ -167,7 +167,7 @@ def orders(
     lab: Lab, people: Sequence[Member], todo: Sequence[Mapping[str, Any]] = (), notice: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """What the machine shall be now."""
-    known, pack = settings.current(), packs.resolve(lab.domain)
+    known, pack = settings.current(), packs.of(lab.domain, lab.pack_version)
     plans = kernels.plan(pack)
     return {
         "lab_id": lab.id,

@@ -21,6 +21,6 @@ def need_of(lab: Lab) -> Need:
 def idle_minutes(lab: Lab) -> int | None:
     """After how long without work its pack would have it stopped; None when no rule says."""
     try:
-        return packs.resolve(lab.domain).idle.auto_shutdown
+        return packs.of(lab.domain, lab.pack_version).idle.auto_shutdown
     except AppError:
         return None

@@ -62,7 +62,7 @@ def resolve_environment(lab_id: str, generation: int, now: datetime) -> None:
     if lab.subnet_id:
         return
     try:
-        plans = kernels.plan(packs.resolve(lab.domain))
+        plans = kernels.plan(packs.of(lab.domain, lab.pack_version))
     except NotFound as error:
         raise PackBroken(error.message, error.hint) from error
     names = tuple(KernelName(plan.name, plan.display_name) for plan in plans)
@@ -161,7 +161,9 @@ def _identity(book: Book) -> str:
 def rights_of(lab: Lab) -> tuple[rights.Statement, ...]:
     """What the lab's machine may do, as of this release."""
     known = settings.current()
-    return rights.statements(lab.id, known, pack_rules.read_rights(packs.resolve(lab.domain), known.partition))
+    pack = packs.of(lab.domain, lab.pack_version)
+    locks = [plan.lock_uri for plan in kernels.plan(pack) if plan.lock_uri]
+    return rights.statements(lab.id, known, pack_rules.read_rights(pack, known.partition), locks)
 
 
 def _order(book: Book, token: str, instance_type: str, profile: str) -> ec2.Order:

@@ -19,6 +19,7 @@ from chalicelib.labs.needs import need_of
 from chalicelib.labs.provisioning import fact, patience
 from chalicelib.labs.rules import WORKFLOWS, Lab, Phase
 from chalicelib.limits import service as limits
+from chalicelib.packs import service as packs
 from chalicelib.runtime import settings, workflows
 from chalicelib.runtime.clock import iso, parse_iso
 from chalicelib.runtime.errors import Conflict, NotFound
@@ -50,6 +51,7 @@ def _plain(lab_id: str, now: datetime) -> dict[str, Any]:
     return {
         **{name: getattr(lab, name) for name in CARRIED},
         "generation": lab.generation,
+        "pack_version": lab.pack_version,
         "phase": str(lab.phase),
         "candidates": list(lab.candidates),
         "created_at": iso(lab.created_at),
@@ -68,12 +70,15 @@ def rebuild(value: Mapping[str, Any], now: datetime, by: str, request: str) -> L
         return known
     lab = _designed(value, known, now, request)
     there = Conflict(f"lab {lab.id} was made at the same moment")
+    installed = packs.uses(lab.domain, lab.pack_version, lab.id) if known is None else ()
     told = partial(fact, "LabRebuilt", lab, now, by=by, request=request, before=known, after=lab, generation=value["generation"])
     admitted = partial(limits.readmit, lab.team, lab.id, need_of(lab), now)
     if known is None:
         first = people[:AT_ONCE]
         added = [store.add_member(one, there) for one in first]
-        limits.committed(lab.team, now, lambda: (store.create(lab, there), *admitted(), *added, told(changes=_told(first))))
+        limits.committed(
+            lab.team, now, lambda: (store.create(lab, there), *admitted(), *installed, *added, told(changes=_told(first)))
+        )
     else:
         store.forget_machinery(lab.id)
         limits.committed(lab.team, now, lambda: (store.change(known, lab, there), *admitted(), told()))
@@ -118,6 +123,7 @@ def _designed(value: Mapping[str, Any], known: Lab | None, now: datetime, reques
             "deadline": rules.deadline(Phase.PROVISIONING, now, patience()),
             "members": known.members if known else len(value["people"]),
             "release": naming.release_of(settings.current().bundle_key),
+            "pack_version": value.get("pack_version", ""),
             "last_session": parse_iso(value["last_session"]) if value["last_session"] else None,
         }
     )

@@ -17,14 +17,20 @@ TUNNEL = (
 )
 
 
-def statements(lab_id: str, known: Settings, open_data: Sequence[Statement]) -> tuple[Statement, ...]:
-    """The IAM statements of one lab's role. Session Manager's channels know no resource to name (their `*`)."""
+def statements(lab_id: str, known: Settings, open_data: Sequence[Statement], locks: Sequence[str] = ()) -> tuple[Statement, ...]:
+    """The IAM statements of one lab's role; `locks` are those (s3://…) that its kernels need beyond the bundle.
+
+    Session Manager's channels know no resource to name (their `*`)."""
     stream = known.arn("logs", f"log-group:{log_group(known.prefix)}:log-stream:{lab_id}")
     bundle = f"arn:{known.partition}:s3:::{known.artifacts_bucket}/host/*"
     backups = f"arn:{known.partition}:s3:::{known.backups_bucket}"
     return (
         _allow("WriteItsLog", ("logs:CreateLogStream", "logs:PutLogEvents"), stream),
         _allow("FetchItsBundle", ("s3:GetObject",), bundle),
+        *(
+            _allow(f"FetchItsLock{number}", ("s3:GetObject",), f"arn:{known.partition}:s3:::{uri.removeprefix('s3://')}")
+            for number, uri in enumerate(locks)
+        ),
         _allow("KeepItsBackups", ("s3:GetObject", "s3:PutObject"), f"{backups}/labs/{lab_id}/*"),
         _allow("SeeItsBackups", ("s3:ListBucket",), backups) | {"Condition": {"StringLike": {"s3:prefix": f"labs/{lab_id}/*"}}},
         _allow("BeReachedByTunnel", TUNNEL, "*"),

@@ -197,6 +197,7 @@ class Lab:
     wanted_release: str = ""  # to come with its next start
     upgrading: str = ""  # the upgrade under way
     told_release: str = ""  # the newest release that it was told of
+    pack_version: str = ""  # of the team's own pack that it was made with; blank for a shipped one
     release_note: str = ""  # why it does not run the release that was asked for
     stops_at: datetime | None = None  # people are warned that it stops then
 

@@ -80,7 +80,8 @@ def _create(lab: Lab, asking: Asking) -> None:
     kept = remembered(asking.request_key, {"lab_id": lab.id})
     made = store.create(lab, _Taken("no free id was found", "try again"))
     admitted = partial(limits.admit, lab.team, lab.id, need_of(lab), asking.now)
-    limits.committed(lab.team, asking.now, lambda: (*kept, made, *admitted(), told))
+    installed = packs.uses(lab.domain, lab.pack_version, lab.id)
+    limits.committed(lab.team, asking.now, lambda: (*kept, made, *admitted(), *installed, told))
 
 
 def _designed(wish: Wish, asking: Asking) -> Lab:
@@ -89,7 +90,7 @@ def _designed(wish: Wish, asking: Asking) -> Lab:
     decision = people.may(who, Action.DEPLOY_LAB, lab_team=team)
     if not decision.allowed:
         raise Forbidden(decision.reason, "ask an admin for the role member")
-    pack = packs.resolve(wish.domain)
+    pack = packs.newest(wish.domain)
     users = _capacity(wish.users or 1)
     candidates = _candidates(pack, users, wish.instance_type, team)
     return Lab(
@@ -111,6 +112,7 @@ def _designed(wish: Wish, asking: Asking) -> Lab:
         examples=wish.notebook_examples,
         release=naming.release_of(settings.current().bundle_key),
         notebooks=len(pack.examples) if wish.notebook_examples else 0,
+        pack_version=pack.version,
     )
 
 
@@ -235,7 +237,7 @@ def _resized(lab: Lab, wish: Wish) -> Lab:
     if wish.shared_storage:
         changed = replace(changed, shared_storage_gb=naming.gigabytes(wish.shared_storage))
     if wish.instance_type and wish.instance_type != lab.instance_type:
-        candidates = _candidates(packs.resolve(lab.domain), changed.users, wish.instance_type, lab.team)
+        candidates = _candidates(packs.of(lab.domain, lab.pack_version), changed.users, wish.instance_type, lab.team)
         changed = replace(changed, instance_type=wish.instance_type, candidates=candidates)
     return changed
 

@@ -185,6 +185,7 @@ class LabItem(Item):
     upgrading = UnicodeAttribute(null=True)
     told_release = UnicodeAttribute(null=True)
     release_note = UnicodeAttribute(null=True)
+    pack_version = UnicodeAttribute(null=True)
     stops_at = Moment(null=True)
 
 

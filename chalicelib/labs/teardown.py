@@ -20,6 +20,7 @@ from chalicelib.labs.provisioning import NEXT, fact, patience
 from chalicelib.labs.rules import Command, Lab, Phase, settle
 from chalicelib.limits import rules as prices
 from chalicelib.limits import service as limits
+from chalicelib.packs import service as packs
 from chalicelib.runtime import settings
 from chalicelib.runtime.errors import StillThere
 from chalicelib.runtime.store import Write, commit
@@ -94,7 +95,8 @@ def close_lab(lab_id: str, generation: int, now: datetime) -> None:
         kept = [one.id for one in paper.kept]
         told = fact("LabDeleted", lab, now, before=lab, after=closed, removed=len(paper.removed), kept=kept)
         held = store.change(lab, closed, store.moved_on(lab))
-        limits.committed(lab.team, now, lambda: (held, *_given_back(lab, closed, now), told))
+        left = packs.leaves(lab.domain, lab.pack_version, lab.id)
+        limits.committed(lab.team, now, lambda: (held, *_given_back(lab, closed, now), *left, told))
     store.forget_parts(lab.id)
 
 

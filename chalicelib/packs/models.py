@@ -2,8 +2,61 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from chalicelib.packs.own import OwnPack
 from chalicelib.packs.rules import Access, Job, Language, Pack, PackSummary, TeamSize
+from chalicelib.packs.s3 import Offer
 from chalicelib.runtime.shapes import Asked, Field, Told
+
+
+class OwnPackView(Told):
+    name: str
+    version: str = Field(description="follows from the pack's files alone; a lab keeps the one it was made with")
+    team: str
+    added_by: str
+    added_at: datetime
+
+    @classmethod
+    def of(cls, one: OwnPack) -> OwnPackView:
+        return cls(name=one.name, version=one.version, team=one.team, added_by=one.by, added_at=one.added_at)
+
+
+class PackFileWish(Asked):
+    name: str = Field(max_length=120, examples=["pack.yaml", "python-py311-x86_64.txt"])
+    size: int = Field(ge=1, le=1_000_000_000)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class PackUploadRequest(Asked):
+    files: list[PackFileWish] = Field(min_length=1, max_length=6)
+
+
+class PackUploadView(Told):
+    name: str
+    url: str = Field(description="Put the file there within an hour")
+    headers: dict[str, str] = Field(description="Headers to send with it, its checksum among them")
+
+    @classmethod
+    def of(cls, one: Offer) -> PackUploadView:
+        return cls(name=one.name, url=one.url, headers=one.headers)
+
+
+class PackUploadList(Told):
+    items: list[PackUploadView]
+
+
+class PackFile(Asked):
+    name: str = Field(max_length=120)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class PackRequest(Asked):
+    """A team's own pack, of files that were uploaded: pack.yaml, and the lock of each kernel that it brings."""
+
+    name: str = Field(max_length=64, examples=["my_group"])
+    team: str = Field(default="", max_length=40, description="Whose it is; without it, the asker's first team")
+    files: list[PackFile] = Field(min_length=1, max_length=6)
 
 
 class PackSummaryView(Told):
@@ -11,10 +64,12 @@ class PackSummaryView(Told):
     title: str
     purpose: str = Field(description="two lines")
     kernels: list[str] = Field(description="display names")
+    own: OwnPackView | None = Field(default=None, description="a team's own pack: whose, and which version a new lab gets")
 
     @classmethod
-    def of(cls, pack: PackSummary) -> PackSummaryView:
-        return cls(name=pack.name, title=pack.title, purpose=pack.purpose, kernels=list(pack.kernels))
+    def of(cls, pack: PackSummary, own: OwnPack | None = None) -> PackSummaryView:
+        said = OwnPackView.of(own) if own else None
+        return cls(name=pack.name, title=pack.title, purpose=pack.purpose, kernels=list(pack.kernels), own=said)
 
 
 class PackList(Told):
@@ -83,6 +138,7 @@ class PackView(Told):
     name: str
     title: str
     purpose: str
+    version: str = Field(default="", description="of a team's own pack")
     lineage: list[str] = Field(description="from the oldest pack it extends to itself")
     kernels: list[PackKernel]
     examples: list[PackExample]

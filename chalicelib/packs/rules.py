@@ -6,10 +6,12 @@ and `why` says for each value which pack it came from.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from chalicelib.runtime.errors import BadInput, near_miss
 
+PLATFORM = "x86_64"
 SMALL_TEAM = 5
 MEDIUM_TEAM = 20
 
@@ -73,6 +75,19 @@ class Kernel(NamedTuple):
     def requirements(self) -> tuple[str, ...]:
         """Everything the environment is solved from, in one order whatever order the pack was written in."""
         return tuple(sorted({*self.packages, *self.widgets}, key=str.lower))
+
+
+def lock_file(kernel: Kernel) -> str:
+    """What a kernel's lock is called: python-py311-x86_64.txt."""
+    short = {Language.PYTHON: "py", Language.R: "r", Language.JULIA: "jl"}[kernel.language]
+    return f"{kernel.key}-{short}{kernel.version.replace('.', '')}-{PLATFORM}.txt"
+
+
+class StoredLock(NamedTuple):
+    """A lock that is not in the machines' bundle: where it is (s3://…), and what its content is."""
+
+    uri: str
+    sha256: str
 
 
 class Example(NamedTuple):
@@ -144,6 +159,8 @@ class Pack(NamedTuple):
     idle: Idle
     cost_tracking: bool
     why: Mapping[str, str]
+    version: str = ""  # of a team's own pack
+    locks: Mapping[str, StoredLock] = MappingProxyType({})  # kernel's key → its lock, where the bundle has it not
 
     @property
     def installed_kernels(self) -> tuple[Kernel, ...]:

@@ -1,21 +1,26 @@
 """The verbs: which packs are there, and what exactly does this one give a lab?
 
-Packs ship inside the package and cannot change while it runs, so what was read once is kept.
+Packs that ship cannot change while this process runs, nor can a version of a team's own: what was read once is kept.
 """
 
+from __future__ import annotations
+
 from functools import cache
-from typing import Any
 
-from chalicelib.packs import reading, yaml_files
+from chalicelib.packs import adding, own, reading, s3, shipped, store, yaml_files
+from chalicelib.packs.adding import Asking, add, remove
+from chalicelib.packs.own import OwnPack
 from chalicelib.packs.rules import Pack, PackSummary
-from chalicelib.runtime.errors import NotFound, PackBroken, near_miss
+from chalicelib.packs.s3 import Offer
+from chalicelib.runtime.errors import BadInput, PackBroken
+from chalicelib.runtime.store import Write
 
-MAX_GENERATIONS = 8
+__all__ = ["Asking", "Offer", "OwnPack", "add", "remove"]
 
 
 @cache
 def catalogue() -> tuple[PackSummary, ...]:
-    """Every pack in short, sorted by name."""
+    """Every shipped pack in short, sorted by name."""
     return tuple(summary(resolve(name)) for name in yaml_files.names())
 
 
@@ -26,34 +31,57 @@ def summary(pack: Pack) -> PackSummary:
 
 @cache
 def resolve(name: str) -> Pack:
-    """The pack with all it extends merged in. NotFound (with a near miss) for an unknown name, PackBroken for a bad file."""
-    line: list[tuple[str, dict[str, Any]]] = []
-    wanted: str | None = name
-    while wanted:
-        own = yaml_files.read(wanted)
-        if own is None:
-            raise _unknown(wanted, line)
-        line.insert(0, (wanted, own))
-        wanted = _parent(line)
-    return reading.resolve(line)
+    """The shipped pack with all it extends merged in. NotFound (with a near miss) or PackBroken when it cannot be had."""
+    return reading.resolve(shipped.lineage(name))
 
 
-def _parent(line: list[tuple[str, dict[str, Any]]]) -> str | None:
-    """The pack that the oldest one so far extends."""
-    name, own = line[0]
-    parent = own.get("extends")
-    if parent is None:
-        return None
-    if not isinstance(parent, str):
-        raise PackBroken(f"pack {name}: extends must name one pack")
-    if parent in [one for one, _ in line] or len(line) >= MAX_GENERATIONS:
-        raise PackBroken(f"pack {name}: extends {parent}, which leads back to itself", "a pack extends another one, or none")
-    return parent
+# ---- teams' own ------------------------------------------------------------------------------------------------------------
 
 
-def _unknown(name: str, line: list[tuple[str, dict[str, Any]]]) -> NotFound | PackBroken:
-    known = yaml_files.names()
-    hint = near_miss(name, known) or f"there are: {', '.join(known)}"
-    if line:
-        return PackBroken(f"pack {line[0][0]}: extends '{name[:64]}', which does not exist", hint)
-    return NotFound(f"unknown domain '{name[:64]}'", hint)
+def teams_own() -> list[tuple[OwnPack, PackSummary]]:
+    """The newest version of each, by name."""
+    return [(one, _summary_of(one)) for one in store.all_newest()]
+
+
+def _summary_of(one: OwnPack) -> PackSummary:
+    """In short; one that this release can no longer read says so, and does not stand in the others' way."""
+    try:
+        return summary(adding.of_version(one.name, one.version)[1])
+    except PackBroken as error:
+        return PackSummary(one.name, one.name, error.message, ())
+
+
+def newest(name: str) -> Pack:
+    """The pack that a new lab of this domain gets: shipped, or the newest version of a team's own."""
+    if name in yaml_files.names():
+        return resolve(name)
+    found = store.newest(name) if own.NAME.fullmatch(name) else None
+    if found is None:
+        raise shipped.unknown(name, [], tuple(one.name for one in store.all_newest()))
+    return of(name, found[0].version)
+
+
+def of(name: str, version: str) -> Pack:
+    """The pack that a lab was made with; without a version it is a shipped one."""
+    if not version:
+        return resolve(name)
+    found, pack = adding.of_version(name, version)
+    return own.located(pack, found, s3.bucket())
+
+
+def uses(name: str, version: str, lab_id: str) -> tuple[Write, ...]:
+    """The writes that let a lab be made with a team's own pack; none for a shipped one."""
+    return adding.uses(name, version, lab_id) if version else ()
+
+
+def leaves(name: str, version: str, lab_id: str) -> tuple[Write, ...]:
+    """The writes by which a lab that is gone no longer holds a team's own pack."""
+    return (store.leave(name, lab_id),) if version else ()
+
+
+def offer(name: str, size: int, sha256: str) -> Offer:
+    """Where a file of a pack is to be put."""
+    own.checked_files([name] if name == own.PACK else [own.PACK, name])
+    if size > own.MOST_BYTES:
+        raise BadInput(f"{name} has more than {own.MOST_BYTES // 1024 // 1024} MB", "a pack has some hundreds of packages")
+    return s3.offer(name, sha256)

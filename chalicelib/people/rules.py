@@ -60,11 +60,13 @@ class Action(StrEnum):
     SET_BUDGET = "set this team's budget"
     SET_HOURS = "set this team's timetable"
     SET_QUOTA = "set a team's quotas"
+    MANAGE_PACKS = "add or remove this team's packs"
 
 
 READ_ONLY = frozenset({Scope.LABS_READ, Scope.PACKS_READ, Scope.TOKENS_WRITE})
 OF_THE_STAGE = frozenset({Action.MANAGE_PEOPLE, Action.SEE_ACCOUNT, Action.SEE_AUDIT, Action.SET_QUOTA})  # for admins alone
-OF_A_TEAM = frozenset({Action.SEE_TEAM, Action.SET_BUDGET, Action.SET_HOURS})
+LEADS_ONLY = frozenset({Action.SET_BUDGET, Action.SET_HOURS, Action.MANAGE_PACKS})
+OF_A_TEAM = LEADS_ONLY | {Action.SEE_TEAM}
 OF_A_LAB = {
     LabRole.LEAD: frozenset({Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB, Action.CHANGE_LAB, Action.MANAGE_USERS})
     | {Action.SEE_SHARES},
@@ -142,7 +144,7 @@ def may(
 def _may_with_team(principal: Principal, action: Action, team: str) -> Decision:
     if team not in principal.teams:
         return Decision(False, f"{principal.email} does not belong to the team {team}")
-    if action in (Action.SET_BUDGET, Action.SET_HOURS) and principal.role is not Role.LEAD:
+    if action in LEADS_ONLY and principal.role is not Role.LEAD:
         return Decision(False, f"only an admin or whoever leads the team {team} may {action}")
     return Decision(True, f"{principal.email} belongs to the team {team}")
 

@@ -175,6 +175,7 @@ def test_a_labs_whole_life_needs_no_right_that_its_functions_lack(emulator: str,
     world.invoke("machine_state_changed", {"instance-id": ready["instance_id"], "state": "running"})
     world.invoke("reconcile_labs", {})
     _kept_hours(world, lab)
+    _own_pack(world)
     _backed_up_and_given_back(world, lab)
     person.call("DELETE", f"/labs/{lab}?data=delete")
     world.phase(lab, "DELETED")
@@ -215,6 +216,26 @@ def _kept_hours(world: World, lab: str) -> None:
     person.call("DELETE", f"{base}/wake-key")
     for name in ("sweep_hours", "sweep_idle", "refresh_prices"):
         world.invoke(name, {})
+
+
+def _own_pack(world: World) -> None:
+    """A team's own pack is added, a lab is asked for with it, and it goes when the lab is gone."""
+    names = ("ipykernel", "ipywidgets", "matplotlib", "numpy", "pandas", "scipy")
+    pins = "".join(f"{name}==1.0 --hash=sha256:{'0' * 64}\n" for name in names)
+    text = "name: mine\ntitle: Mine\npurpose: Ours.\nextends: base\nkernels:\n  python: {packages: [numpy]}\n"
+    contents = {"pack.yaml": text.encode(), "python-py311-x86_64.txt": pins.encode()}
+    files = [{"name": one, "size": len(body), "sha256": hashlib.sha256(body).hexdigest()} for one, body in contents.items()]
+    for offer in world.caller.call("POST", "/packs/uploads", {"files": files})["items"]:
+        answer = httpx.put(offer["url"], content=contents[offer["name"]], headers=offer["headers"])
+        assert answer.status_code == 200, answer.text
+    named = [{"name": one["name"], "sha256": one["sha256"]} for one in files]
+    world.caller.call("POST", "/packs", {"name": "mine", "files": named})
+    lab = world.caller.call("POST", "/labs", {"domain": "mine"})["id"]
+    world.machine_is_ready(lab)
+    world.phase(lab, "READY")
+    world.caller.call("DELETE", f"/labs/{lab}?data=delete")
+    world.phase(lab, "DELETED")
+    world.caller.call("DELETE", "/packs/mine")
 
 
 def _billed(world: World) -> None:

@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from chalice.app import Chalice
 
 from chalicelib.packs import api
 from tests.fakes.gateway import Gateway
+from tests.fakes.tables import Tables
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,11 @@ class Caller:
 
 
 @pytest.fixture
-def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
+def gateway(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Gateway:
     monkeypatch.setattr(api.door, "authenticate", lambda _: Caller())
-    app = Chalice("packs")
-    app.register_blueprint(api.bp)
-    return Gateway(app)
+    import app as packaged  # Chalice takes a blueprint with writing routes only once in a process
+
+    return Gateway(packaged.app)
 
 
 def test_packs_are_listed_by_name(gateway: Gateway) -> None:

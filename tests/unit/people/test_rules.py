@@ -41,7 +41,7 @@ def allowed(role: Role, owner: str, lab_role: LabRole | None, team: str) -> set[
     ("role", "owner", "lab_role", "team", "expected"),
     [
         (Role.ADMIN, "bob", None, "other", EVERYTHING),
-        (Role.LEAD, "bob", None, "lovelace", LAB | OF_MEMBERS | {Action.SET_BUDGET, Action.SET_HOURS}),
+        (Role.LEAD, "bob", None, "lovelace", LAB | OF_MEMBERS | {Action.SET_BUDGET, Action.SET_HOURS, Action.MANAGE_PACKS}),
         (Role.LEAD, "bob", None, "other", set()),
         (Role.MEMBER, "ada@uni.edu", None, "lovelace", LAB | OF_MEMBERS),
         (Role.MEMBER, "bob", None, "lovelace", OF_MEMBERS),
