@@ -77,11 +77,10 @@ def request_lab(wish: Wish, asking: Asking) -> Lab:
 def _create(lab: Lab, asking: Asking) -> None:
     data: dict[str, Any] = {"domain": lab.domain, "instance_type": lab.instance_type}
     told = fact("LabRequested", lab, asking.now, by=asking.who.email, after=lab, **data)
-    kept = remembered(asking.request_key, {"lab_id": lab.id})
+    kept = (*remembered(asking.request_key, {"lab_id": lab.id}), *packs.uses(lab.domain, lab.pack_version, lab.id))
     made = store.create(lab, _Taken("no free id was found", "try again"))
     admitted = partial(limits.admit, lab.team, lab.id, need_of(lab), asking.now)
-    installed = packs.uses(lab.domain, lab.pack_version, lab.id)
-    limits.committed(lab.team, asking.now, lambda: (*kept, made, *admitted(), *installed, told))
+    limits.committed(lab.team, asking.now, lambda: (*kept, made, *admitted(), told))
 
 
 def _designed(wish: Wish, asking: Asking) -> Lab:
