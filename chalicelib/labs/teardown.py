@@ -61,11 +61,10 @@ def lose(lab: Lab, cause: str, hint: str, now: datetime) -> None:
 
 
 def _given_back(lab: Lab, after: Lab, now: datetime) -> tuple[Write, ...]:
-    """What a lab whose machine is gone no longer takes from its team; all of it, its pack too, when the lab counts no more."""
+    """What a lab whose machine is gone no longer takes from its team; all of it, when the lab counts no more."""
     if after.reserved:
         return limits.rest(lab.team, lab.id, lab.shared_storage_gb, now)
-    left = packs.leaves(lab.domain, lab.pack_version, lab.id) if after.phase is Phase.DELETED else ()
-    return (limits.release(lab.team, lab.id, now), *left) if lab.reserved else left
+    return (limits.release(lab.team, lab.id, now),) if lab.reserved else ()
 
 
 # ---- RemoveMachine · RemoveResources · CloseLab --------------------------------------------------------------------------
@@ -97,6 +96,7 @@ def close_lab(lab_id: str, generation: int, now: datetime) -> None:
         told = fact("LabDeleted", lab, now, before=lab, after=closed, removed=len(paper.removed), kept=kept)
         held = store.change(lab, closed, store.moved_on(lab))
         limits.committed(lab.team, now, lambda: (held, *_given_back(lab, closed, now), told))
+    commit(*packs.leaves(lab.domain, lab.pack_version, lab.id))
     store.forget_parts(lab.id)
 
 
