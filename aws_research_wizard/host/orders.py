@@ -16,7 +16,7 @@ ROLES = ("lead", "member", "viewer")
 
 @dataclass(frozen=True)
 class Kernel:
-    """One kernel to install: where its lock is (in the bundle, or at `lock_uri`), what it needs; `resources`: to be comfortable."""
+    """One kernel to install: where its lock is (in the bundle, or at `lock_uri`), what it needs; `resources`: for comfort."""
 
     name: str
     display_name: str
