@@ -1,10 +1,12 @@
 """Does every example notebook run in its own kernel, offline, and print the line its pack promises?
 
-    python -m tools.lessons all              every pack, two at a time; writes build/packs.json
+    python -m tools.lessons all              every pack, two at a time
     python -m tools.lessons genomics …       some packs
+    … --record --pictures                    keep what came out for docs/reference/catalogue.md
 
 Each kernel is installed for real from its lock, once while the lock stays the same (in AWR_TEST_CACHE or .cache/kernels).
-A pack passes when all its lessons print what they promise and leave no file behind.
+A pack passes when all its lessons print what they promise and leave no file behind. The report goes to build/packs.json;
+packs that were not asked for keep their last one there, so that a run can be made in pieces.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -33,6 +37,7 @@ from chalicelib.kernels import service as kernels  # noqa: E402
 from chalicelib.kernels.rules import KernelPlan  # noqa: E402
 from chalicelib.packs import service, yaml_files  # noqa: E402
 from chalicelib.packs.rules import Example, Pack  # noqa: E402
+from tools import pictures  # noqa: E402
 
 if TYPE_CHECKING:
     import nbformat
@@ -40,6 +45,8 @@ if TYPE_CHECKING:
 DEAD_END = "http://127.0.0.1:9"  # nothing listens on the discard port
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 MOST_SECONDS = 60
+RECORD = ROOT / "docs" / "reference" / "packs-run.json"
+ALBUM = ROOT / "docs" / "images" / "packs"
 
 
 class LessonFailed(Exception):  # noqa: N818 - said to a pack's author
@@ -48,9 +55,12 @@ class LessonFailed(Exception):  # noqa: N818 - said to a pack's author
 
 @dataclass(frozen=True)
 class Report:
-    """How a pack's lessons went. `megabytes` is the size of its environments, `installed` the seconds to make them."""
+    """How a pack's lessons went. `megabytes` is the size of its environments, `installed` the seconds to make them (a
+    moment when they were there already), `locks` the files they were made from."""
 
     pack: str
+    day: str
+    locks: dict[str, str]
     kernels: int
     lessons: int
     cells: int
@@ -58,6 +68,11 @@ class Report:
     installed: float
     seconds: float
     wrong: tuple[str, ...]
+
+
+def digest(lock: Path) -> str:
+    """Which lock it was, in twelve letters."""
+    return hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
 
 
 def plan_of(pack: Pack, example: Example) -> KernelPlan:
@@ -70,7 +85,7 @@ def environment(plan: KernelPlan) -> Path:
     """A virtualenv with exactly what the lock pins; made beside and moved into place, so that nobody sees half of one."""
     lock = ROOT / plan.lock
     cache = Path(os.environ.get("AWR_TEST_CACHE", ROOT / ".cache" / "kernels"))
-    home = cache / f"{plan.name}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    home = cache / f"{plan.name}-{digest(lock)}"
     if home.is_dir():
         return home
     making = cache / f"{home.name}.{os.getpid()}"
@@ -136,8 +151,8 @@ def _offline(place: Path) -> Iterator[None]:
         yield
 
 
-def teach(name: str) -> Report:
-    """Install one pack's kernels and run all its lessons."""
+def teach(name: str, album: Path | None = None) -> Report:
+    """Install one pack's kernels and run all its lessons; a picture of each goes to `album`."""
     pack, began, wrong = service.resolve(name), time.monotonic(), []
     plans = {plan.name: plan for plan in (plan_of(pack, example) for example in pack.examples)}
     homes = [environment(plan) for plan in plans.values()]
@@ -150,9 +165,13 @@ def teach(name: str) -> Report:
             continue
         if took > MOST_SECONDS:
             wrong.append(f"{example.file} took {took:.0f} s, more than {MOST_SECONDS}")
+        if album:
+            pictures.keep(notebook, album / f"{name}--{Path(example.file).stem}.png")
         cells, seconds = cells + sum(cell.cell_type == "code" for cell in notebook.cells), seconds + took
     size = sum(_megabytes(home) for home in homes)
-    return Report(name, len(plans), len(pack.examples), cells, size, round(installed, 1), round(seconds, 1), tuple(wrong))
+    today, locks = str(datetime.now(UTC).date()), {plan.lock: digest(ROOT / plan.lock) for plan in plans.values()}
+    counts = (len(plans), len(pack.examples), cells, size, round(installed, 1), round(seconds, 1))
+    return Report(name, today, locks, *counts, tuple(wrong))
 
 
 def _megabytes(folder: Path) -> int:
@@ -174,20 +193,39 @@ def _show(reports: Sequence[Report]) -> None:
             print(f"{one.pack}: {said}", file=sys.stderr)
 
 
+def read(file: Path) -> dict[str, Report]:
+    """The reports that are kept there, by pack."""
+    kept = json.loads(file.read_text()) if file.is_file() else []
+    return {one["pack"]: Report(**one | {"wrong": tuple(one["wrong"])}) for one in kept}
+
+
+def write(file: Path, reports: Sequence[Report]) -> None:
+    """These reports in place of older ones; packs that are gone go. What is installed already keeps its time to install."""
+    kept = {name: one for name, one in read(file).items() if name in yaml_files.names()}
+    for one in reports:
+        old = kept.get(one.pack)
+        known = old is not None and old.locks == one.locks and old.installed > one.installed
+        kept[one.pack] = replace(one, installed=old.installed) if old and known else one
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps([asdict(kept[name]) for name in sorted(kept)], indent=2) + "\n")
+
+
 def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.lessons", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("packs", nargs="+", help="packs' names, or all")
     parser.add_argument("--jobs", type=int, default=2, help="packs at a time")
+    parser.add_argument("--pictures", action="store_true", help=f"keep a picture of each lesson in {ALBUM.relative_to(ROOT)}")
+    parser.add_argument("--record", action="store_true", help=f"keep the reports in {RECORD.relative_to(ROOT)}")
     asked = parser.parse_args(words)
     known = yaml_files.names()
     names = known if asked.packs == ["all"] else asked.packs
     if unknown := sorted({*names} - {*known}):
         parser.error(f"no pack {', '.join(unknown)}; there are: {', '.join(known)}")
     with ProcessPoolExecutor(asked.jobs) as pool:
-        reports = list(pool.map(teach, names))
+        reports = list(pool.map(partial(teach, album=ALBUM if asked.pictures else None), names))
     _show(reports)
-    (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build/packs.json").write_text(json.dumps([asdict(one) for one in reports], indent=2) + "\n")
+    for file in (ROOT / "build/packs.json", RECORD)[: 2 if asked.record else 1]:
+        write(file, reports)
     return 1 if any(one.wrong for one in reports) else 0
 
 
