@@ -19,6 +19,46 @@ from tools.locks import ROOT
 
 NAMES = yaml_files.names()
 SPEAKS = {Language.PYTHON: "ipykernel", Language.R: "r-cran-irkernel", Language.JULIA: "IJulia"}
+FIELDS = (
+    "agricultural_sciences",
+    "astronomy_astrophysics",
+    "atmospheric_chemistry",
+    "benchmarking_performance",
+    "chemistry_computational",
+    "climate_modeling",
+    "cybersecurity_research",
+    "digital_humanities",
+    "drug_discovery",
+    "economics_finance",
+    "food_science_nutrition",
+    "forestry_natural_resources",
+    "genomics",
+    "geoscience",
+    "geospatial_research",
+    "machine_learning",
+    "marine_biology_oceanography",
+    "materials_science",
+    "mathematical_modeling",
+    "neuroscience",
+    "physics_computational",
+    "quantum_computing",
+    "renewable_energy_systems",
+    "social_sciences",
+    "sports_science_biomechanics",
+    "structural_biology",
+    "visualization_studio",
+)
+ON_A_CARD = ("machine_learning", "visualization_studio", "structural_biology", "drug_discovery", "neuroscience")
+SIMULATING = (
+    "atmospheric_chemistry",
+    "chemistry_computational",
+    "climate_modeling",
+    "geoscience",
+    "materials_science",
+    "mathematical_modeling",
+    "physics_computational",
+    "quantum_computing",
+)
 
 
 @pytest.fixture(params=NAMES)
@@ -34,6 +74,12 @@ def instance_types() -> frozenset[str]:
 def notebook(pack: Pack, file: str) -> dict[str, Any]:
     text = (ROOT / "domain_packs" / pack.name / "notebooks" / file).read_text("utf-8")
     return dict(json.loads(text))
+
+
+def test_all_27_fields_are_there_and_extend_base() -> None:
+    assert len(FIELDS) == 27
+    assert set(NAMES) >= {"base", *FIELDS}
+    assert all("base" in service.resolve(name).lineage for name in FIELDS)
 
 
 def test_file_is_what_the_schema_says(pack: Pack) -> None:
@@ -85,6 +131,21 @@ def test_notebooks_name_the_packs_kernel_and_hold_no_output(pack: Pack) -> None:
 def test_data_sets_of_one_pack_have_different_names(pack: Pack) -> None:
     names = [one.name for one in pack.datasets]
     assert len(set(names)) == len(names)
+
+
+def test_labs_with_dear_cards_stop_sooner_and_see_a_card_at_work() -> None:
+    base = service.resolve("base").idle
+    for name in ON_A_CARD:
+        pack = service.resolve(name)
+        assert pack.idle.auto_shutdown < base.auto_shutdown
+        assert pack.idle.thresholds.gpu_percent < base.thresholds.gpu_percent
+        assert "gpu" in pack.instances.job
+
+
+def test_labs_that_simulate_may_be_silent_for_days() -> None:
+    for name in SIMULATING:
+        assert service.resolve(name).idle.max_busy >= 72
+        assert service.resolve(name).idle.thresholds.cpu_percent < service.resolve("base").idle.thresholds.cpu_percent
 
 
 def test_genomics_brings_what_its_users_expect() -> None:
