@@ -52,6 +52,7 @@ check: setup ## lint, types, arrows, stale files
 	python -m tools.client_models --check
 	python -m tools.command_pages --check
 	python -m tools.fakes_page --check
+	python -m tools.pack_pages --check
 	python -m tools.instances --check
 	python -m tools.pack_findings --check
 	aws-research-wizard packs lint all
@@ -98,8 +99,8 @@ deploy: setup ## the package of STAGE to the AWS account of your credentials
 requirements: setup ## compile the hash-pinned requirement sets again
 	python -m tools.requirements
 
-packs: setup ## every pack's kernels installed, every lesson run; writes build/packs.json
-	python -m tools.lessons all
+packs: setup ## every pack's kernels installed, every lesson run; writes build/packs.json (RECORD=1: also what the catalogue shows)
+	python -m tools.lessons all $(if $(RECORD),--record --pictures)
 
 locks: setup ## solve every pack's kernels again
 	python -m tools.locks all
@@ -110,6 +111,7 @@ generate: setup ## everything that is generated and checked in
 	python -m tools.command_pages
 	python -m tools.fakes_page
 	python -m tools.pack_findings
+	python -m tools.pack_pages
 
 fmt: setup ## format and mend what can be mended
 	ruff check --fix .

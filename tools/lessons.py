@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 DEAD_END = "http://127.0.0.1:9"  # nothing listens on the discard port
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 MOST_SECONDS = 60
+MADE_IN = "made-in-seconds"
 RECORD = ROOT / "docs" / "reference" / "packs-run.json"
 ALBUM = ROOT / "docs" / "images" / "packs"
 
@@ -55,8 +56,8 @@ class LessonFailed(Exception):  # noqa: N818 - said to a pack's author
 
 @dataclass(frozen=True)
 class Report:
-    """How a pack's lessons went. `megabytes` is the size of its environments, `installed` the seconds to make them (a
-    moment when they were there already), `locks` the files they were made from."""
+    """How a pack's lessons went. `megabytes` is the size of its environments, `installed` the seconds that making them
+    took, whenever that was, `locks` the files they were made from."""
 
     pack: str
     day: str
@@ -88,12 +89,13 @@ def environment(plan: KernelPlan) -> Path:
     home = cache / f"{plan.name}-{digest(lock)}"
     if home.is_dir():
         return home
-    making = cache / f"{home.name}.{os.getpid()}"
+    making, began = cache / f"{home.name}.{os.getpid()}", time.monotonic()
     patient = {**os.environ, "UV_HTTP_RETRIES": "8"}  # hundreds of megabytes, now and then over a line that breaks off
     try:
         subprocess.run(["uv", "venv", "--quiet", "--python", plan.version, str(making)], check=True)
         install = ["uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", str(making / "bin" / "python")]
         subprocess.run([*install, "--require-hashes", "-r", str(lock)], check=True, env=patient)
+        (making / MADE_IN).write_text(f"{time.monotonic() - began:.1f}\n")
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
@@ -153,10 +155,10 @@ def _offline(place: Path) -> Iterator[None]:
 
 def teach(name: str, album: Path | None = None) -> Report:
     """Install one pack's kernels and run all its lessons; a picture of each goes to `album`."""
-    pack, began, wrong = service.resolve(name), time.monotonic(), []
+    pack, wrong = service.resolve(name), []
     plans = {plan.name: plan for plan in (plan_of(pack, example) for example in pack.examples)}
     homes = [environment(plan) for plan in plans.values()]
-    installed, cells, seconds = time.monotonic() - began, 0, 0.0
+    installed, cells, seconds = sum(map(_made_in, homes)), 0, 0.0
     for example in pack.examples:
         try:
             notebook, took = run(pack, example)
@@ -172,6 +174,11 @@ def teach(name: str, album: Path | None = None) -> Report:
     today, locks = str(datetime.now(UTC).date()), {plan.lock: digest(ROOT / plan.lock) for plan in plans.values()}
     counts = (len(plans), len(pack.examples), cells, size, round(installed, 1), round(seconds, 1))
     return Report(name, today, locks, *counts, tuple(wrong))
+
+
+def _made_in(home: Path) -> float:
+    said = home / MADE_IN
+    return float(said.read_text()) if said.is_file() else 0.0
 
 
 def _megabytes(folder: Path) -> int:
@@ -200,14 +207,10 @@ def read(file: Path) -> dict[str, Report]:
 
 
 def write(file: Path, reports: Sequence[Report]) -> None:
-    """These reports in place of older ones; packs that are gone go. What is installed already keeps its time to install."""
-    kept = {name: one for name, one in read(file).items() if name in yaml_files.names()}
-    for one in reports:
-        old = kept.get(one.pack)
-        known = old is not None and old.locks == one.locks and old.installed > one.installed
-        kept[one.pack] = replace(one, installed=old.installed) if old and known else one
+    """These reports in place of older ones of the same packs; packs that are gone go."""
+    kept = {**read(file), **{one.pack: one for one in reports}}
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps([asdict(kept[name]) for name in sorted(kept)], indent=2) + "\n")
+    file.write_text(json.dumps([asdict(kept[name]) for name in yaml_files.names() if name in kept], indent=2) + "\n")
 
 
 def main(words: list[str] | None = None) -> int:
