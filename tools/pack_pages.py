@@ -15,9 +15,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "vendor")]
 
+from aws_research_wizard.packs import locks  # noqa: E402
 from chalicelib.kernels.rules import lock_path  # noqa: E402
 from chalicelib.limits.rules import hourly_price  # noqa: E402
 from chalicelib.packs import service, yaml_files  # noqa: E402
@@ -27,8 +30,6 @@ from tools import fresh  # noqa: E402
 REGION = "us-east-1"
 REFERENCE = ROOT / "docs" / "reference" / "packs.md"
 BEGIN, END = "<!-- packs: begin, written by tools/pack_pages.py -->\n", "<!-- packs: end -->\n"
-SOLVED = re.compile(r"^# solved (\d{4}-\d\d-\d\d)", re.MULTILINE)
-PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*==?\s*([^\s;\\]+)", re.MULTILINE)
 SIZES = {TeamSize.SMALL: "up to 5 people", TeamSize.MEDIUM: "up to 20 people", TeamSize.LARGE: "more people"}
 JOBS = {Job.GENERAL: "much computing", Job.MEMORY: "much memory", Job.GPU: "a graphics card"}
 
@@ -43,9 +44,10 @@ class Lock(NamedTuple):
 def lock_of(kernel: Kernel) -> Lock:
     """What a kernel's lock says, in whatever language it is."""
     path = ROOT / lock_path(kernel)
-    text = path.read_text() if path.is_file() else ""
-    day = SOLVED.search(text)
-    return Lock(day[1] if day else "", {name.lower().replace("_", "-"): version for name, version in PIN.findall(text)})
+    if not path.is_file():
+        return Lock("", {})
+    lock = locks.parse(path.read_text())
+    return Lock(str(lock.day), lock.pins)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -79,7 +81,7 @@ def _kernels(pack: Pack) -> str:
 
 def _versioned(asked: str, lock: Lock) -> str:
     name = re.split(r"[\[<>=~! ;@]", asked, maxsplit=1)[0]
-    version = lock.pins.get(name.lower().replace("_", "-"))
+    version = lock.pins.get(canonicalize_name(name)) or lock.pins.get(name)
     return f"{name} {version}" if version else asked
 
 
