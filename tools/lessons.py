@@ -33,6 +33,10 @@ from unittest import mock
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "vendor")]
 
+from aws_research_wizard.host import kernels as host_kernels  # noqa: E402
+from aws_research_wizard.host import locked, r  # noqa: E402
+from aws_research_wizard.host.debian import Tools  # noqa: E402
+from aws_research_wizard.host.orders import Kernel  # noqa: E402
 from chalicelib.kernels import service as kernels  # noqa: E402
 from chalicelib.kernels.rules import KernelPlan  # noqa: E402
 from chalicelib.packs import service, yaml_files  # noqa: E402
@@ -78,19 +82,33 @@ def digest(lock: Path) -> str:
 
 
 def plan_of(pack: Pack, example: Example) -> KernelPlan:
-    """The kernel that a lesson runs in."""
-    plans = {kernel.key: plan for kernel, plan in zip(pack.installed_kernels, kernels.plan(pack), strict=True)}
-    return plans[example.kernel]
+    """The kernel that a lesson runs in, also one that labs get only when asked."""
+    plans = kernels.plan(pack, also=tuple(kernel.key for kernel in pack.kernels))
+    return {kernel.key: plan for kernel, plan in zip(pack.kernels, plans, strict=True)}[example.kernel]
 
 
 def environment(plan: KernelPlan) -> Path:
-    """A virtualenv with exactly what the lock pins; made beside and moved into place, so that nobody sees half of one."""
+    """What the lock pins, and nothing else, in a place of its own."""
+    return _packages(plan).place or Path("/usr/lib/R") if plan.language == "r" else _virtualenv(plan)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("AWR_TEST_CACHE", ROOT / ".cache" / "kernels"))
+
+
+def _packages(plan: KernelPlan) -> Tools:
+    """Debian's packages beside this system, as a laptop's lab has them."""
+    log = _cache() / f"{plan.name}.log"
+    return locked.beside(_cache(), locked.lacking(locked.read((ROOT / plan.lock).read_text()), log), log)
+
+
+def _virtualenv(plan: KernelPlan) -> Path:
+    """A virtualenv; made beside and moved into place, so that nobody sees half of one."""
     lock = ROOT / plan.lock
-    cache = Path(os.environ.get("AWR_TEST_CACHE", ROOT / ".cache" / "kernels"))
-    home = cache / f"{plan.name}-{digest(lock)}"
+    home = _cache() / f"{plan.name}-{digest(lock)}"
     if home.is_dir():
         return home
-    making, began = cache / f"{home.name}.{os.getpid()}", time.monotonic()
+    making, began = home.with_name(f"{home.name}.{os.getpid()}"), time.monotonic()
     patient = {**os.environ, "UV_HTTP_RETRIES": "8"}  # hundreds of megabytes, now and then over a line that breaks off
     try:
         subprocess.run(["uv", "venv", "--quiet", "--python", plan.version, str(making)], check=True)
@@ -106,13 +124,12 @@ def environment(plan: KernelPlan) -> Path:
 
 
 def register(plan: KernelPlan, folder: Path) -> None:
-    """A kernel spec as a lab's machine writes it."""
-    python = environment(plan) / "bin" / "python"
-    words = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    spec: dict[str, object] = {"argv": words, "language": plan.language}
-    spec |= {"display_name": plan.display_name, "env": {**plan.env}}
-    (folder / "kernels" / plan.name).mkdir(parents=True, exist_ok=True)
-    (folder / "kernels" / plan.name / "kernel.json").write_text(json.dumps(spec))
+    """A kernel's specification as a lab's machine writes it."""
+    kernel, specs, log = Kernel.parse(asdict(plan)), folder / "kernels", _cache() / f"{plan.name}.log"
+    if plan.language == "r":
+        r.register(specs, kernel, _packages(plan), log)
+    else:
+        host_kernels.register(specs, kernel, _virtualenv(plan), Tools(), log)
 
 
 def run(pack: Pack, example: Example) -> tuple[nbformat.NotebookNode, float]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from aws_research_wizard.host import commands, debian, files, library, locks, r, specs
+from aws_research_wizard.host import commands, debian, files, julia, library, locks, r, specs
 from aws_research_wizard.host.debian import Tools
 from aws_research_wizard.host.environments import Maker
 from aws_research_wizard.host.machine import Machine
@@ -107,5 +107,5 @@ def _place(machine: Machine, kernel: Kernel) -> Path:
     return plain.with_name(f"{kernel.name}-{made.mark(lock)[:8]}")
 
 
-INSTALLERS: dict[str, Callable[[Machine, Kernel, Path], str]] = {"python": _python, "r": r.install}
+INSTALLERS: dict[str, Callable[[Machine, Kernel, Path], str]] = {"python": _python, "r": r.install, "julia": julia.install}
 """How a language's kernels are made."""

@@ -77,9 +77,7 @@ def provide(machine: Machine, lock: Path, log: Path) -> Tools:
     """Make what the lock names usable; raise CommandFailed with the reason when it cannot be."""
     pins = read(lock.read_text())
     missing = lacking(pins, log)
-    if not missing:
-        return Tools(detail="all on this system already")
-    if machine.local:
+    if machine.local or not missing:
         return beside(machine.cache or machine.opt / "cache", missing, log)
     return _installed(missing, log)
 
@@ -115,6 +113,8 @@ def release(version: str) -> str:
 
 def beside(cache: Path, missing: Sequence[Pin], log: Path) -> Tools:
     """Unpack what is missing into `cache`, or find it there."""
+    if not missing:
+        return Tools(detail="all on this system already")
     place = cache / "debian" / f"locked-{hashlib.sha256(repr(missing).encode()).hexdigest()[:20]}"
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.with_suffix(".lock").open("w") as held:

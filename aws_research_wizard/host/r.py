@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aws_research_wizard.host import commands, files, locked, specs
+from aws_research_wizard.host import commands, files, locked, locks, specs
 from aws_research_wizard.host.debian import Tools
 from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.orders import Kernel
@@ -40,9 +40,7 @@ FONTS = """<?xml version="1.0"?>
 
 def install(machine: Machine, kernel: Kernel, log: Path) -> str:
     """Put an R kernel in place; return how."""
-    lock = machine.bundle / kernel.lock
-    if not kernel.lock or not lock.is_file():
-        raise CommandFailed(f"{kernel.display_name}: the bundle has no lock {kernel.lock or '(none named)'}", [])
+    lock = locks.provide(machine, kernel)
     tools = locked.provide(machine, lock, log)
     register(machine.kernel_specs, kernel, tools, log)
     return tools.detail

@@ -206,9 +206,9 @@ CODES: dict[str, Code] = {
         W, "Fewer than two notebooks to begin with", "add one that teaches something of the field on data it makes itself"
     ),
     "P509": Code(
-        E,
-        "A notebook in a kernel that the pack does not have, or does not install",
-        "name one of its kernels that is not `on_request`",
+        N,
+        "A notebook in a kernel that a new lab does not get",
+        "nothing, when the kernel is large: say in its title what it needs; else take `on_request` away",
     ),
     "P510": Code(E, "The notebook failed when it was run", "run it in a lab of this pack and mend the cell"),
     "P511": Code(

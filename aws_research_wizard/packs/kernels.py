@@ -15,6 +15,7 @@ VERSIONS = {
     "r": tuple(f"4.{minor}" for minor in range(7)),
     "julia": ("1.6", "1.9", "1.10", "1.11", "1.12"),
 }
+SPEAKS = {packs.Language.PYTHON: "ipykernel", packs.Language.R: "r-cran-irkernel", packs.Language.JULIA: "IJulia"}
 MOST_PACKAGES = 300
 OLD_DAYS = 183
 SECRET = re.compile(r"(SECRET|PASSWORD|PASSWD|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIAL)")
@@ -96,8 +97,8 @@ def _named(subject: Subject, kernel: packs.Kernel) -> Iterator[Finding]:
         said = f"'{kernel.display_name}' does not tell the version {kernel.version}"
         yield finding("P209", at("kernels", kernel.key, "display_name"), said)
     brought = {reading.distribution(one) for one in kernel.packages}
-    if kernel.language is packs.Language.PYTHON and "ipykernel" not in brought:
-        yield finding("P216", at("kernels", kernel.key, "packages"), f"{kernel.name} comes without ipykernel")
+    if (speaks := SPEAKS[kernel.language]).lower() not in brought:
+        yield finding("P216", at("kernels", kernel.key, "packages"), f"{kernel.name} comes without {speaks}")
 
 
 def _locked(subject: Subject, kernel: packs.Kernel) -> Iterator[Finding]:
@@ -113,14 +114,16 @@ def _locked(subject: Subject, kernel: packs.Kernel) -> Iterator[Finding]:
         return
     try:
         text = file.read_text("utf-8")
-        day = locks.parse(text).day
+        lock = locks.parse(text)
     except (OSError, ValueError) as error:
         said = "it is not text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
         yield finding("P214", Place(str(file)), f"locks/{name}: {said}", f"remove the file, then: {again}")
         return
     for said in locks.findings(kernel, text):
         yield finding(_code(said), place, f"locks/{name}: {said}", again)
-    if (old := (subject.today - day).days) > OLD_DAYS:
+    if not lock.solved:
+        yield finding("P218", place, f"{kernel.name} is locked when its image is first baked")
+    if (old := (subject.today - lock.day).days) > OLD_DAYS:
         yield finding("P217", place, f"{kernel.name} was solved {old} days ago", f"{again} --upgrade")
 
 

@@ -10,8 +10,8 @@ from datetime import date
 from pathlib import Path
 
 from aws_research_wizard.host.steps import CommandFailed
-from aws_research_wizard.packs import debian
-from aws_research_wizard.packs.locks import PLATFORM, Kernel, first_line
+from aws_research_wizard.packs import debian, julia
+from aws_research_wizard.packs.locks import LATER, PLATFORM, SOLVED, Kernel, first_line
 from aws_research_wizard.packs.production import packs
 
 Solver = Callable[[Kernel, str | None, bool], str]
@@ -24,7 +24,9 @@ class Unsolvable(RuntimeError):  # noqa: N818 - said to a pack's author
 def solve(kernel: Kernel, old: str | None, upgrade: bool, today: date) -> str:
     """The text of a new lock: pins of the `old` one are kept where they fit, unless all are to `upgrade`."""
     try:
-        return first_line(kernel, today) + SOLVERS[kernel.language](kernel, old, upgrade)
+        body = SOLVERS[kernel.language](kernel, old, upgrade)
+        later = kernel.language is packs.Language.JULIA and "[manifest]" not in body
+        return first_line(kernel, today, LATER if later else SOLVED) + body
     except CommandFailed as error:
         raise Unsolvable(error.cause) from error
 
@@ -45,4 +47,8 @@ def _python(kernel: Kernel, old: str | None, upgrade: bool) -> str:
     return "".join(line for line in lines if not line.startswith(("#", "--index", "--find")))
 
 
-SOLVERS: Mapping[packs.Language, Solver] = {packs.Language.PYTHON: _python, packs.Language.R: debian.solve}
+SOLVERS: Mapping[packs.Language, Solver] = {
+    packs.Language.PYTHON: _python,
+    packs.Language.R: debian.solve,
+    packs.Language.JULIA: julia.solve,
+}

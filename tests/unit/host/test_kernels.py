@@ -76,7 +76,7 @@ def test_tools_come_after_the_kernels_own_programs() -> None:
 @pytest.mark.parametrize(
     ("kernel", "cause"),
     [
-        (replace(KERNEL, language="julia"), "no way yet to install julia kernels"),
+        (replace(KERNEL, language="cobol"), "no way yet to install cobol kernels"),
         (replace(KERNEL, lock="packs/none.txt"), "the bundle has no lock packs/none.txt"),
         (replace(KERNEL, lock=""), r"the bundle has no lock \(none named\)"),
     ],
