@@ -1,202 +1,79 @@
-"""What do we ask of EC2? Security groups and machines, found again by name and tag when an answer was lost."""
+"""What do we ask of EC2 for labs? Their machines, and all that carries a lab's tag; the rest is runtime/ec2.py."""
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib.labs.findings import Thing, What
 from chalicelib.labs.journal import Kind
-from chalicelib.labs.naming import TAG
-from chalicelib.labs.refusals import patiently
 from chalicelib.runtime import aws, settings
 from chalicelib.runtime.aws import error_code
-from chalicelib.runtime.errors import BadInput, MachineFailed, NoCapacity
-
-REFUSED_FOR_NOW = frozenset(
-    {"InsufficientInstanceCapacity", "InsufficientHostCapacity", "InstanceLimitExceeded", "Unsupported", "VcpuLimitExceeded"}
+from chalicelib.runtime.ec2 import (
+    REFUSED_FOR_NOW,
+    ROOT_GB,
+    TAG,
+    Order,
+    Place,
+    Seen,
+    all_machines,
+    allow_from_group,
+    allow_from_network,
+    described,
+    ensure_group,
+    find_group,
+    image,
+    launch,
+    of_stage,
+    place,
+    remove_group,
+    said,
+    see,
+    tag_filter,
+    tags_of,
+    terminate,
+    vpc_of,
 )
-ALIVE = ("pending", "running", "stopping", "stopped")
-ROOT_GB = 60
+from chalicelib.runtime.errors import NoCapacity
+from chalicelib.runtime.refusals import patiently
 
-
-@dataclass(frozen=True)
-class Place:
-    vpc_id: str
-    subnet_id: str
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A machine as EC2 shows it."""
-
-    id: str
-    state: str
-    lab_id: str
-    stage: str
-    token: str
-    instance_type: str
-    address: str
-    made_at: datetime | None = None
-    kept_by: str = ""
-
-    @property
-    def alive(self) -> bool:
-        return self.state in ALIVE
-
-
-@dataclass(frozen=True)
-class Order:
-    """Everything that one launch is made of."""
-
-    token: str
-    instance_type: str
-    image_id: str
-    subnet_id: str
-    group_id: str
-    profile: str
-    user_data: str
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-
-def place(lab_id: str) -> Place:
-    """Where a lab lives: one of the stage's subnets, or of the default VPC's, always the same for one lab."""
-    known = settings.current()
-    wanted: dict[str, Any] = {"SubnetIds": list(known.subnet_ids)} if known.subnet_ids else {"Filters": _in_vpc(known.vpc_id)}
-    with patiently():
-        subnets = aws.client("ec2").describe_subnets(**wanted)["Subnets"]
-    if not subnets:
-        raise BadInput("there is no subnet for labs", "name SUBNET_IDS, or make a default VPC: aws ec2 create-default-vpc")
-    ordered = sorted(subnets, key=lambda subnet: str(subnet["SubnetId"]))
-    chosen = ordered[zlib.crc32(lab_id.encode()) % len(ordered)]
-    return Place(chosen["VpcId"], chosen["SubnetId"])
-
-
-def vpc_of(subnet_id: str) -> str:
-    with patiently():
-        found = aws.client("ec2").describe_subnets(SubnetIds=[subnet_id])
-    return str(found["Subnets"][0]["VpcId"])
-
-
-def _in_vpc(vpc_id: str) -> list[dict[str, Any]]:
-    return [{"Name": "vpc-id", "Values": [vpc_id]}] if vpc_id else [{"Name": "default-for-az", "Values": ["true"]}]
-
-
-# ---- security groups -----------------------------------------------------------------------------------------------------
-
-
-def ensure_group(name: str, vpc_id: str, says: str, tags: Mapping[str, str]) -> str:
-    """The security group of this name, made if it is not there."""
-    found = find_group(name)
-    if found:
-        return found
-    try:
-        with patiently():
-            made = aws.client("ec2").create_security_group(
-                GroupName=name, Description=says, VpcId=vpc_id, TagSpecifications=_tagged(tags, "security-group")
-            )
-        return str(made["GroupId"])
-    except ClientError as error:
-        if error_code(error) != "InvalidGroup.Duplicate":
-            raise
-    return find_group(name) or ""
-
-
-def find_group(name: str) -> str:
-    with patiently():
-        found = aws.client("ec2").describe_security_groups(Filters=[{"Name": "group-name", "Values": [name]}])
-    groups = found["SecurityGroups"]
-    return str(groups[0]["GroupId"]) if groups else ""
-
-
-def allow_from_group(group_id: str, port: int, source: str) -> None:
-    _allow(group_id, {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "UserIdGroupPairs": [{"GroupId": source}]})
-
-
-def allow_from_network(group_id: str, port: int, cidr: str) -> None:
-    network = {"CidrIp": cidr, "Description": "who may reach the lab"}
-    _allow(group_id, {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": [network]})
-
-
-def _allow(group_id: str, rule: dict[str, Any]) -> None:
-    with patiently("InvalidPermission.Duplicate"):
-        aws.client("ec2").authorize_security_group_ingress(GroupId=group_id, IpPermissions=[rule])
-
-
-def remove_group(group_id: str) -> None:
-    with patiently("InvalidGroup.NotFound", "InvalidGroupId.Malformed"):
-        aws.client("ec2").delete_security_group(GroupId=group_id)
+__all__ = [
+    "ROOT_GB",
+    "Order",
+    "Place",
+    "Seen",
+    "all_groups",
+    "all_interfaces",
+    "all_machines",
+    "all_volumes",
+    "allow_from_group",
+    "allow_from_network",
+    "ensure_group",
+    "find_group",
+    "give_user_data",
+    "image",
+    "launch",
+    "machines_of",
+    "place",
+    "remove_group",
+    "remove_interface",
+    "resize",
+    "see",
+    "start",
+    "stop",
+    "terminate",
+    "vpc_of",
+]
 
 
 # ---- machines ------------------------------------------------------------------------------------------------------------
 
 
-def launch(order: Order) -> str:
-    """Start one machine; the same token never starts a second. NoCapacity when this type cannot be had now."""
-    try:
-        with patiently():
-            answer = aws.client("ec2").run_instances(**_request(order))
-    except ClientError as error:
-        code = error_code(error)
-        if code in REFUSED_FOR_NOW:
-            raise NoCapacity(f"{order.instance_type}: {_said(error)}") from error
-        if code == "IdempotentInstanceTerminated":
-            raise MachineFailed("the machine was terminated while it was launched") from error
-        if code == "IdempotentParameterMismatch":
-            return _launched_before(order)
-        raise
-    return str(answer["Instances"][0]["InstanceId"])
-
-
-def _launched_before(order: Order) -> str:
-    """The machine of this token, launched before the stage's settings changed."""
-    found = [one for one in _described([_tag_filter("token", order.token)]) if one.alive]
-    if not found:
-        raise MachineFailed("the machine was launched under other settings and is gone")
-    return found[0].id
-
-
-def _request(order: Order) -> dict[str, Any]:
-    disk = {"VolumeSize": ROOT_GB, "VolumeType": "gp3", "Encrypted": True, "DeleteOnTermination": True}
-    tags = {**order.tags, f"{TAG}:token": order.token}
-    return {
-        "ClientToken": order.token,
-        "MinCount": 1,
-        "MaxCount": 1,
-        "InstanceType": order.instance_type,
-        "ImageId": order.image_id,
-        "SubnetId": order.subnet_id,
-        "SecurityGroupIds": [order.group_id],
-        "IamInstanceProfile": {"Name": order.profile},
-        "UserData": order.user_data,
-        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1, "HttpEndpoint": "enabled"},
-        "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": disk}],
-        "InstanceInitiatedShutdownBehavior": "stop",
-        "TagSpecifications": _tagged(tags, "instance", "volume", "network-interface"),
-    }
-
-
 def machines_of(lab_id: str) -> list[Seen]:
     """Every machine that carries the lab's tag, however it came about."""
-    return _described([_tag_filter("lab", lab_id), _tag_filter("stage", settings.current().stage)])
-
-
-def all_machines() -> list[Seen]:
-    """Every machine of this stage, the dead ones EC2 still shows included."""
-    return _described([_tag_filter("stage", settings.current().stage)])
-
-
-def see(instance_id: str) -> Seen | None:
-    """One machine; None when EC2 no longer knows it."""
-    found: list[Seen] = []
-    with patiently("InvalidInstanceID.NotFound"):
-        found = _described_by({"InstanceIds": [instance_id]})
-    return found[0] if found else None
+    return described([tag_filter("lab", lab_id), tag_filter("stage", settings.current().stage)])
 
 
 def start(instance_id: str) -> None:
@@ -205,19 +82,13 @@ def start(instance_id: str) -> None:
             aws.client("ec2").start_instances(InstanceIds=[instance_id])
     except ClientError as error:
         if error_code(error) in REFUSED_FOR_NOW:
-            raise NoCapacity(_said(error)) from error
+            raise NoCapacity(said(error)) from error
         raise
 
 
 def stop(instance_id: str) -> None:
     with patiently():
         aws.client("ec2").stop_instances(InstanceIds=[instance_id])
-
-
-def terminate(instance_ids: Iterable[str]) -> None:
-    for instance_id in instance_ids:
-        with patiently("InvalidInstanceID.NotFound"):
-            aws.client("ec2").terminate_instances(InstanceIds=[instance_id])
 
 
 def resize(instance_id: str, instance_type: str) -> None:
@@ -231,65 +102,25 @@ def give_user_data(instance_id: str, text: str) -> None:
         aws.client("ec2").modify_instance_attribute(InstanceId=instance_id, UserData={"Value": text.encode()})
 
 
-def image() -> str:
-    """The image that machines start from: an AMI id, or the SSM parameter that names one."""
-    wanted = settings.current().image_parameter
-    if wanted.startswith("ami-"):
-        return wanted
-    with patiently():
-        found = aws.client("ssm").get_parameter(Name=wanted)
-    return str(found["Parameter"]["Value"])
-
-
-def _described(filters: list[dict[str, Any]]) -> list[Seen]:
-    with patiently():
-        found = _described_by({"Filters": filters})
-    return found
-
-
-def _described_by(wanted: dict[str, Any]) -> list[Seen]:
-    pages = aws.client("ec2").get_paginator("describe_instances").paginate(**wanted)
-    return [_seen(one) for page in pages for reservation in page["Reservations"] for one in reservation["Instances"]]
-
-
-def _seen(one: dict[str, Any]) -> Seen:
-    tags = tags_of(one)
-    return Seen(
-        id=one["InstanceId"],
-        state=one["State"]["Name"],
-        lab_id=tags.get(f"{TAG}:lab", ""),
-        stage=tags.get(f"{TAG}:stage", ""),
-        token=tags.get(f"{TAG}:token", ""),
-        instance_type=one["InstanceType"],
-        address=one.get("PublicIpAddress") or one.get("PrivateIpAddress") or "",
-        made_at=one.get("LaunchTime"),
-        kept_by=tags.get(f"{TAG}:kept-by", ""),
-    )
-
-
-def tags_of(one: Mapping[str, Any]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in one.get("Tags") or one.get("TagSet") or ()}
-
-
 # ---- what there is of a stage --------------------------------------------------------------------------------------------
 
 
 def all_groups() -> Iterator[Thing]:
     """Every security group of this stage."""
-    for one in _of_stage(aws.client("ec2").get_paginator("describe_security_groups"), "SecurityGroups"):
+    for one in of_stage(aws.client("ec2").get_paginator("describe_security_groups"), "SecurityGroups"):
         kind = Kind.STORAGE_GROUP if one["GroupName"].endswith("-storage") else Kind.MACHINE_GROUP
         yield _thing(kind, one["GroupId"], one, name=one["GroupName"])
 
 
 def all_volumes() -> Iterator[Thing]:
-    for one in _of_stage(aws.client("ec2").get_paginator("describe_volumes"), "Volumes"):
+    for one in of_stage(aws.client("ec2").get_paginator("describe_volumes"), "Volumes"):
         yield _thing(
             What.VOLUME, one["VolumeId"], one, made_at=one.get("CreateTime"), state=one["State"], size_gb=float(one["Size"])
         )
 
 
 def all_interfaces() -> Iterator[Thing]:
-    for one in _of_stage(aws.client("ec2").get_paginator("describe_network_interfaces"), "NetworkInterfaces"):
+    for one in of_stage(aws.client("ec2").get_paginator("describe_network_interfaces"), "NetworkInterfaces"):
         yield _thing(What.INTERFACE, one["NetworkInterfaceId"], one, state=one["Status"])
 
 
@@ -298,27 +129,6 @@ def remove_interface(interface_id: str) -> None:
         aws.client("ec2").delete_network_interface(NetworkInterfaceId=interface_id)
 
 
-def _of_stage(paginator: Any, name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    with patiently():
-        for page in paginator.paginate(Filters=[_tag_filter("stage", settings.current().stage)]):
-            found += page[name]
-    return found
-
-
 def _thing(kind: Kind | What, part: str, one: Mapping[str, Any], **known: Any) -> Thing:
     tags = tags_of(one)
     return Thing(kind, part, tags.get(f"{TAG}:lab", ""), kept_by=tags.get(f"{TAG}:kept-by", ""), **known)
-
-
-def _tag_filter(key: str, value: str) -> dict[str, Any]:
-    return {"Name": f"tag:{TAG}:{key}", "Values": [value]}
-
-
-def _tagged(tags: Mapping[str, str], *kinds: str) -> list[dict[str, Any]]:
-    written = [{"Key": key, "Value": value} for key, value in tags.items()]
-    return [{"ResourceType": kind, "Tags": written} for kind in kinds]
-
-
-def _said(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Message", error))

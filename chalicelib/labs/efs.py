@@ -10,10 +10,10 @@ from botocore.exceptions import ClientError
 from chalicelib.labs.findings import Thing
 from chalicelib.labs.journal import Kind
 from chalicelib.labs.naming import TAG
-from chalicelib.labs.refusals import patiently
 from chalicelib.runtime import aws, settings
 from chalicelib.runtime.aws import error_code
 from chalicelib.runtime.errors import StillThere
+from chalicelib.runtime.refusals import patiently
 
 NFS = 2049
 

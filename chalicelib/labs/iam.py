@@ -9,9 +9,9 @@ from typing import Any
 from chalicelib.labs import naming
 from chalicelib.labs.findings import Thing
 from chalicelib.labs.journal import Kind
-from chalicelib.labs.refusals import patiently
 from chalicelib.runtime import aws
 from chalicelib.runtime.errors import Retryable
+from chalicelib.runtime.refusals import patiently
 
 INLINE = "lab"
 

@@ -4,10 +4,14 @@ Keeps true: a part is written down as PLANNED before it is made; parts are made 
 that nothing is removed while another part still leans on it; names and tokens are the same whoever works them out.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+
+from chalicelib.runtime import parts
+from chalicelib.runtime.parts import State, to_take_down
+
+__all__ = ["ORDER", "Entry", "Kept", "Kind", "Receipt", "Removed", "State", "machine_token", "to_take_down"]
 
 
 class Kind(StrEnum):
@@ -24,27 +28,11 @@ class Kind(StrEnum):
 ORDER = tuple(Kind)
 
 
-class State(StrEnum):
-    PLANNED = "planned"
-    MADE = "made"
-    REMOVED = "removed"
-    KEPT = "kept"
-
-
 @dataclass(frozen=True)
-class Entry:
-    """One line of the journal. `token` makes its creation repeatable; `id` is AWS's, known once it is MADE."""
+class Entry(parts.Entry):
+    """One line of a lab's journal."""
 
     kind: Kind
-    token: str
-    state: State = State.PLANNED
-    id: str = ""
-
-    @property
-    def key(self) -> str:
-        """Its place in the journal: one line for each part, one for each machine that was tried."""
-        place = f"{ORDER.index(self.kind):03d}#{self.kind}"
-        return f"{place}#{self.token}" if self.kind is Kind.INSTANCE else place
 
 
 @dataclass(frozen=True)
@@ -71,12 +59,6 @@ class Receipt:
 
     removed: tuple[Removed, ...] = field(default=())
     kept: tuple[Kept, ...] = field(default=())
-
-
-def to_take_down(entries: Iterable[Entry]) -> list[Entry]:
-    """What still stands or may stand, last made first."""
-    open_ones = [entry for entry in entries if entry.state in (State.PLANNED, State.MADE)]
-    return sorted(open_ones, key=lambda entry: entry.key, reverse=True)
 
 
 def machine_token(lab_id: str, generation: int, attempt: int) -> str:

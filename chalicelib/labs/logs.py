@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chalicelib.labs.refusals import patiently
 from chalicelib.runtime import aws
+from chalicelib.runtime.refusals import patiently
 
 
 @dataclass(frozen=True)

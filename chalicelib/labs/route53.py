@@ -8,8 +8,8 @@ from typing import Any
 from chalicelib.labs import naming
 from chalicelib.labs.findings import Thing
 from chalicelib.labs.journal import Kind
-from chalicelib.labs.refusals import patiently
 from chalicelib.runtime import aws
+from chalicelib.runtime.refusals import patiently
 
 TTL = 60
 

@@ -212,13 +212,6 @@ class MemberItem(Item):
     added_at = Moment()
 
 
-class JournalItem(Item):
-    kind = UnicodeAttribute()
-    token = UnicodeAttribute()
-    state = UnicodeAttribute()
-    id = UnicodeAttribute(null=True)
-
-
 class WaitItem(Item):
     token = UnicodeAttribute()
     expect = UnicodeAttribute()
@@ -255,5 +248,5 @@ class Anything(Item):
         return model.from_raw_data(data)
 
 
-for _model in (Row, Anything, LabItem, MachineItem, MemberItem, JournalItem, WaitItem, WorkItem, AccountItem):
+for _model in (Row, Anything, LabItem, MachineItem, MemberItem, WaitItem, WorkItem, AccountItem):
     bind(_model, LABS)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from chalicelib.labs.refusals import patiently
 from chalicelib.runtime import aws
+from chalicelib.runtime.refusals import patiently
 
 
 def waiting(queue: str) -> int:

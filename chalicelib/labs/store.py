@@ -29,7 +29,6 @@ from chalicelib.labs.shapes import (
     LABS,
     AccountItem,
     Anything,
-    JournalItem,
     LabItem,
     MachineItem,
     MemberItem,
@@ -37,7 +36,8 @@ from chalicelib.labs.shapes import (
     WaitItem,
     WorkItem,
 )
-from chalicelib.runtime import store
+from chalicelib.runtime import journal as journals
+from chalicelib.runtime import parts, store
 from chalicelib.runtime.errors import AppError, Conflict, NotFound, Retryable, Superseded
 from chalicelib.runtime.pages import Page, decode, encode
 from chalicelib.runtime.store import Write
@@ -123,7 +123,7 @@ def ids_to_check(now: datetime) -> Iterator[str]:
 
 
 def journal(lab_id: str) -> tuple[Entry, ...]:
-    found = JournalItem.query(pk(lab_id), JournalItem.sk.startswith("JOURNAL#"), consistent_read=True)
+    found = journals.lines(pk(lab_id))
     return tuple(Entry(Kind(item.kind), item.token, State(item.state), item.id or "") for item in found)
 
 
@@ -224,10 +224,9 @@ def drop_member(who: Member, refused: AppError) -> Write:
     return store.delete(MemberItem(pk(who.lab_id), f"MEMBER#{who.email}"), MemberItem.role == who.role, refused)
 
 
-def plan(lab: Lab, entry: Entry) -> tuple[Write, ...]:
+def plan(lab: Lab, entry: parts.Entry) -> tuple[Write, ...]:
     """The intent, written before the act, by whoever may still act."""
-    item = JournalItem(pk(lab.id), f"JOURNAL#{entry.key}", kind=entry.kind, token=entry.token, state=State.PLANNED)
-    return holds(lab), store.save(item, JournalItem.pk.does_not_exist(), moved_on(lab))
+    return holds(lab), journals.planned(pk(lab.id), entry, moved_on(lab))
 
 
 def made(lab: Lab, entry: Entry) -> tuple[Write, ...]:
@@ -237,18 +236,12 @@ def made(lab: Lab, entry: Entry) -> tuple[Write, ...]:
 
 def mark(lab: Lab, entry: Entry) -> Write:
     """REMOVED or KEPT, whoever says so."""
-    return store.update(
-        JournalItem(pk(lab.id), f"JOURNAL#{entry.key}"),
-        [JournalItem.state.set(entry.state), JournalItem.id.set(entry.id)],
-        JournalItem.pk.exists(),
-    )
+    return journals.marked(pk(lab.id), entry)
 
 
-def noted(lab: Lab, entry: Entry) -> Write:
+def noted(lab: Lab, entry: parts.Entry) -> Write:
     """A part is MADE, unless somebody took it down in the meantime. Commit it with a write that holds the lab."""
-    item = JournalItem(pk(lab.id), f"JOURNAL#{entry.key}")
-    actions = [JournalItem.state.set(State.MADE), JournalItem.id.set(entry.id)]
-    return store.update(item, actions, JournalItem.state.is_in(State.PLANNED, State.MADE), moved_on(lab))
+    return journals.noted(pk(lab.id), entry, moved_on(lab))
 
 
 def new_machine(lab: Lab, instance_id: str, refused: AppError) -> Write:
@@ -308,9 +301,7 @@ def notice(lab: Lab, what: Notice | None, decided_on: Evidence | None = None) ->
 
 def adopted(lab: Lab, entry: Entry) -> Write:
     """A part that the journal lacked is MADE. Commit it with a write that holds the lab."""
-    item = JournalItem(pk(lab.id), f"JOURNAL#{entry.key}", kind=entry.kind, token=entry.token, state=State.MADE, id=entry.id)
-    lacking = JournalItem.pk.does_not_exist() | (JournalItem.state == State.PLANNED)
-    return store.save(item, lacking, moved_on(lab))
+    return journals.adopted(pk(lab.id), entry, moved_on(lab))
 
 
 def spent(lab_id: str, token: str) -> Write:

@@ -9,10 +9,10 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib.labs import rights
-from chalicelib.labs.refusals import patiently
 from chalicelib.labs.rules import Phase
 from chalicelib.runtime import bootscript, settings
 from chalicelib.runtime.errors import Retryable, StillThere
+from chalicelib.runtime.refusals import patiently
 from tests.fakes.stories import refusal
 from tests.unit.labs.conftest import ADA, Stage
 from tests.unit.labs.test_rules import lab
