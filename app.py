@@ -24,6 +24,10 @@ from chalicelib.hours import tasks as hours_tasks
 from chalicelib.idle import api as idle
 from chalicelib.idle import events as idle_events
 from chalicelib.idle import schedules as idle_schedules
+from chalicelib.images import api as images
+from chalicelib.images import events as images_events
+from chalicelib.images import schedules as images_schedules
+from chalicelib.images import tasks as images_tasks
 from chalicelib.labs import account_api as labs_account
 from chalicelib.labs import api as labs
 from chalicelib.labs import events as labs_events
@@ -46,6 +50,10 @@ for entries in (
     people_tasks,  # the first administrator
     people,  # who am I, my tokens, who may use this stage
     packs,  # which environment does a lab get
+    images,  # is it already baked
+    images_tasks,  # the state machine's steps
+    images_events,  # what EC2 reports of images
+    images_schedules,  # every week
     limits,  # may they have it
     labs,  # the request
     labs_upgrade,  # the newest release, when somebody wants it

@@ -14,12 +14,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.images import rules as rules_of_images
+from chalicelib.images import service as images
 from chalicelib.labs import account, ec2, rules, store, teardown, work
 from chalicelib.labs.power import FILES_KEPT, LOST, answer
 from chalicelib.labs.provisioning import fact, patience, point_name
 from chalicelib.labs.rules import MOVING, WORKFLOWS, Command, Execution, Lab, MachineGone, Phase, Remedy
 from chalicelib.limits import service as limits
-from chalicelib.runtime import aws, settings, workflows
+from chalicelib.runtime import settings, workflows
 from chalicelib.runtime.clock import iso
 from chalicelib.runtime.errors import AppError, MachineFailed, NotFound
 from chalicelib.runtime.log import logger
@@ -37,6 +39,7 @@ class Sweep:
     moving: int = 0
     checked: int = 0
     orphans: int = 0
+    bakes: int = 0
 
 
 def sweep(now: datetime) -> Sweep:
@@ -50,6 +53,7 @@ def sweep(now: datetime) -> Sweep:
     for lab_id in sorted({*store.ids_to_check(now), *robbed}):
         done.checked += _patiently(lab_id, lambda lab: check(lab, now))
     done.orphans = account.end_machines(machines, now)
+    done.bakes = images.tend(now, machines)
     return done
 
 
@@ -90,19 +94,14 @@ def mend(lab: Lab, now: datetime) -> None:
 
 def execution(name: str, run: str) -> Execution:
     """What Step Functions says of one execution."""
-    arn = settings.current().execution_arn(name, run)
-    try:
-        status = aws.client("stepfunctions").describe_execution(executionArn=arn)["status"]
-    except ClientError as error:
-        if aws.error_code(error) == "ExecutionDoesNotExist":
-            return Execution.UNKNOWN
-        raise
-    return Execution.RUNNING if status in ("RUNNING", "PENDING_REDRIVE") else Execution.ENDED
+    return Execution(workflows.standing(name, run))
 
 
 def workflow_ended(arn: str, now: datetime) -> None:
     """An execution failed, timed out or was aborted: if it still was the lab's, bring the lab to rest."""
     run = arn.rpartition(":")[2]
+    if rules_of_images.is_id(run.rpartition("-")[0]):
+        return images.broke_off(run, now)
     lab_id, _, generation = run.rpartition("-")
     try:
         lab = store.load(lab_id, consistent=True)
@@ -124,7 +123,11 @@ def machine_changed(instance_id: str, now: datetime, state: str = "", at: str = 
     """EC2 said that a machine changed (to `state`, `at` its own time). For the lab, what it is now counts, not what the news
     said: news may be late or out of order. When it began and ceased to be billed is a fact, in EC2's time."""
     seen = ec2.see(instance_id)
-    if seen is None or not seen.lab_id or seen.stage != settings.current().stage:
+    if seen is None or seen.stage != settings.current().stage:
+        return
+    if seen.bake:
+        return images.builder_changed(seen.bake, now)
+    if not seen.lab_id:
         return
     try:
         lab = store.load(seen.lab_id, consistent=True)

@@ -56,6 +56,7 @@ class Action(StrEnum):
     MANAGE_PEOPLE = "change who may use this stage"
     SEE_ACCOUNT = "look after the account"
     SEE_AUDIT = "read the audit log"
+    BAKE_IMAGES = "bake images"
     SEE_TEAM = "see what this team uses"
     SET_BUDGET = "set this team's budget"
     SET_HOURS = "set this team's timetable"
@@ -64,7 +65,9 @@ class Action(StrEnum):
 
 
 READ_ONLY = frozenset({Scope.LABS_READ, Scope.PACKS_READ, Scope.TOKENS_WRITE})
-OF_THE_STAGE = frozenset({Action.MANAGE_PEOPLE, Action.SEE_ACCOUNT, Action.SEE_AUDIT, Action.SET_QUOTA})  # for admins alone
+OF_THE_STAGE = frozenset(  # for admins alone
+    {Action.MANAGE_PEOPLE, Action.SEE_ACCOUNT, Action.SEE_AUDIT, Action.SET_QUOTA, Action.BAKE_IMAGES}
+)
 LEADS_ONLY = frozenset({Action.SET_BUDGET, Action.SET_HOURS, Action.MANAGE_PACKS})
 OF_A_TEAM = LEADS_ONLY | {Action.SEE_TEAM}
 OF_A_LAB = {

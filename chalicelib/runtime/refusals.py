@@ -29,7 +29,7 @@ PASSING = frozenset(
         "Unavailable",
     }
 )
-LEANED_ON = frozenset({"DependencyViolation", "DeleteConflict", "FileSystemInUse", "ResourceInUse"})
+LEANED_ON = frozenset({"DependencyViolation", "DeleteConflict", "FileSystemInUse", "InvalidSnapshot.InUse", "ResourceInUse"})
 
 
 class patiently:  # noqa: N801 - reads as a word: with patiently():

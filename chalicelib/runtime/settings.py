@@ -50,6 +50,8 @@ class Settings:
     minute_seconds: int = 60
     most_extend_hours: int = 12
     most_exempt_days: int = 30
+    image_regions: tuple[str, ...] = ()
+    image_max_age_days: int = 14
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
@@ -84,6 +86,8 @@ class Settings:
             minute_seconds=min(60, max(1, _number(env, "MINUTE_SECONDS", 60))),
             most_extend_hours=_number(env, "MOST_EXTEND_HOURS", 12),
             most_exempt_days=_number(env, "MOST_EXEMPT_DAYS", 30),
+            image_regions=_csv(env, "IMAGE_REGIONS"),
+            image_max_age_days=_number(env, "IMAGE_MAX_AGE_DAYS", 14),
         )
 
     def table(self, name: str) -> str:

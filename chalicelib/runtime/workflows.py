@@ -29,6 +29,20 @@ def begin(name: str, run: str, work: dict[str, Any]) -> str:
     return settings.current().execution_arn(name, run)
 
 
+def standing(name: str, run: str) -> str:
+    """What Step Functions says of one execution: UNKNOWN, RUNNING or ENDED."""
+    from botocore.exceptions import ClientError
+
+    try:
+        arn = settings.current().execution_arn(name, run)
+        status = aws.client("stepfunctions").describe_execution(executionArn=arn)["status"]
+    except ClientError as error:
+        if aws.error_code(error) == "ExecutionDoesNotExist":
+            return "UNKNOWN"
+        raise
+    return "RUNNING" if status in ("RUNNING", "PENDING_REDRIVE") else "ENDED"
+
+
 def running(name: str) -> list[tuple[str, datetime]]:
     """The executions of one state machine that have not ended: their names, and since when."""
     paginator = aws.client("stepfunctions").get_paginator("list_executions")

@@ -46,12 +46,13 @@ class Cloud:
     # ---- what production code sees
 
     def client(self, service: str, region: str = "") -> Any:
-        """One client each; another region's buckets stand on the same shelf, under their own names."""
-        if service not in self._services:
+        """One client each; another region has its own EC2, its buckets stand on the same shelf under their own names."""
+        name = f"ec2@{region}" if service == "ec2" and region not in ("", REGION) else service
+        if name not in self._services:
             from tests.fakes.sim.services import SERVICES
 
-            self._services[service] = SERVICES[service](self, service)
-        return self._services[service]
+            self._services[name] = SERVICES[service](self, name)
+        return self._services[name]
 
     def call(self, call: Call, act: Act) -> Any:
         return self.processes.ask(Ask(call, lambda: self._made(call, act)))

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.fakes.sim.cloud import Json, Service, token
 from tests.fakes.sim.faults import refusal
+from tests.fakes.sim.images import PLAIN, Images
 
 SUBNETS = tuple(
     {"SubnetId": f"subnet-{n}", "VpcId": "vpc-1", "DefaultForAz": True, "AvailabilityZone": f"us-east-1{n}"} for n in "abc"
@@ -22,7 +23,7 @@ SECRET = re.compile(r"aw[rm]_[A-Za-z0-9_.-]{16,}|s{64}")  # tokens, and what sta
 DEAD = ("shutting-down", "terminated")
 
 
-class EC2(Service):
+class EC2(Images, Service):
     # ---- the place
 
     def _describe_subnets(self, SubnetIds: Any = (), Filters: Any = ()) -> Json:  # noqa: N803
@@ -94,6 +95,7 @@ class EC2(Service):
             return self._known(known, said)
         if asked["InstanceType"] in self.cloud.sold_out:
             raise self.no_capacity(asked["InstanceType"])
+        self.launchable(asked.get("ImageId", PLAIN))
         profile = asked.get("IamInstanceProfile", {}).get("Name")
         holder = self.cloud.shelf("iam.profiles").get(profile, {}, self.cloud.stale)
         if profile and not holder.get("Roles"):
@@ -213,10 +215,13 @@ class EC2(Service):
         self.cloud.said("aws.ec2", "EC2 Instance State-change Notification", detail)
 
     def passing(self) -> list[str]:
-        return [key for key, one in self.at("instances").items() if one["State"]["Name"] in ARRIVES]
+        found = [key for key, one in self.at("instances").items() if one["State"]["Name"] in ARRIVES]
+        return [*found, *self.pending_images()]
 
     def arrive(self, instance_id: str) -> str:
         self.cloud.number += 1
+        if instance_id.startswith("ami-"):
+            return self.image_arrives(instance_id)
         machine = self._machine(instance_id)
         state = ARRIVES[machine["State"]["Name"]]
         self.go(machine, state)
@@ -260,6 +265,10 @@ def _has(one: Json, name: str, values: list[str]) -> bool:
     if name == "tag-key":
         return any(tag["Key"] in values for tag in one.get("Tags", []))
     match name:
+        case "name":
+            return one["Name"] in values
+        case "image-id":
+            return one["ImageId"] in values
         case "group-name":
             return one["GroupName"] in values
         case "vpc-id":

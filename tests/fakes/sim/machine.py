@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tests.fakes.sim.builder import build, builds
 from tests.fakes.sim.cloud import Cloud, Json
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ PATIENCE = 3  # refusals in a row before it rests until the clock goes on
 Worker = Callable[[Cloud, str, Json], tuple[str, Json, str]]
 WORKERS: dict[str, Worker] = {}
 ABLE = ("READY", "STOPPING", "SCALING")  # in the last two it saves what people have open, and nothing else
-TAG = "aws-research-wizard:lab"
+TAG = "aws-research-wizard"
 
 
 def worker(kind: str) -> Callable[[Worker], Worker]:
@@ -59,7 +60,8 @@ class Machines:
         """EC2 says that an instance is in another state."""
         one = self.shelf.get(instance_id) or {
             "id": instance_id,
-            "lab": self._lab_of(instance_id),
+            "lab": self._tag(instance_id, "lab"),
+            "bake": self._tag(instance_id, "bake"),
             "token": "",
             "boots": 0,
             "work": {},
@@ -71,9 +73,9 @@ class Machines:
         elif one.get("step") != "off":
             self._keep({**one, "step": "off", "work": {}})
 
-    def _lab_of(self, instance_id: str) -> str:
+    def _tag(self, instance_id: str, name: str) -> str:
         tags = self.cloud.shelf("ec2.instances").get(instance_id)["Tags"]
-        return next((str(tag["Value"]) for tag in tags if tag["Key"] == TAG), "")
+        return next((str(tag["Value"]) for tag in tags if tag["Key"] == f"{TAG}:{name}"), "")
 
     def _keep(self, one: Json) -> None:
         self.shelf.put(one["id"], one)
@@ -86,7 +88,7 @@ class Machines:
 
     def able(self) -> list[str]:
         """Machines that have something to say now."""
-        return [one["id"] for one in self.shelf.values() if one["lab"] and self._able(one)]
+        return [one["id"] for one in self.shelf.values() if (one["lab"] and self._able(one)) or builds(one)]
 
     def _able(self, one: Json) -> bool:
         if one.get("step") in ("off", "dead") or one["tries"] >= PATIENCE:
@@ -107,6 +109,8 @@ class Machines:
     def speak(self, instance_id: str) -> None:
         """The next thing this machine says."""
         one = self.shelf.get(instance_id)
+        if one["bake"]:
+            return build(self.town, one["bake"], instance_id)
         if one["step"] == "claim":
             return self._claim(one)
         if one["step"] == "ready":

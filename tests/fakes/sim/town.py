@@ -68,6 +68,7 @@ class Town:
         self._doing: list[Unit] = []
         self.last: dict[Unit, Callable[[], Any]] = {}  # what runs the delivery under way, or the last one, a second time
         self._people()
+        self._stack()
         self._start = self.snapshot()
 
     def _people(self) -> None:
@@ -85,6 +86,11 @@ class Town:
             commit(*writes)
             self.people[email] = str(secret)
         self.settle()
+
+    def _stack(self) -> None:
+        """What the stack itself has made in IAM."""
+        name = "aws-research-wizard-test-builder"
+        self.cloud.shelf("iam.profiles").put(name, {"InstanceProfileName": name, "Roles": [name], "Tags": []})
 
     # ---- moments
 
@@ -107,6 +113,8 @@ class Town:
         yield from self.workflows.waits()
         for (pk, sk), item in self.cloud.shelf("table.labs").items():
             if sk == "LAB" and item.get("due", {}).get("S", "").startswith("0#") and "deadline" in item:
+                yield pk, int(_epoch(item["deadline"]["S"]) - self.cloud.seconds()) // 60
+            if sk == "BAKE" and item["due"]["S"].startswith("0#"):
                 yield pk, int(_epoch(item["deadline"]["S"]) - self.cloud.seconds()) // 60
             if sk == "IDLE" and "idle_at" in item and pk.removeprefix("LAB#") in self._idle():
                 yield pk, max(0, int(_epoch(item["idle_at"]["S"]) - self.cloud.seconds()) // 60)
@@ -262,7 +270,7 @@ class Town:
         return _Doing(act, done)
 
     def _arrives(self, part: str, _again: bool) -> _Doing:
-        owner = self.ec2 if part.startswith("i-") else self.efs
+        owner = self.ec2 if part.startswith(("i-", "ami-")) else self.efs
         return _Doing(lambda: owner.arrive(part), lambda *_: None)
 
     def _machine(self, instance_id: str, _again: bool) -> _Doing:
@@ -353,7 +361,7 @@ class Town:
         """AWS's own news: to whoever listens, and to the machine it is about."""
         if event["source"] == "aws.ec2":
             detail = event["detail"]
-            if detail["state"] in ("running", "stopping", "shutting-down"):
+            if detail.get("state") in ("running", "stopping", "shutting-down"):
                 self.machines.changed(detail["instance-id"], detail["state"])
         bus.heard(self.cloud, where, event)
 
@@ -448,6 +456,18 @@ class Town:
         item = self.cloud.shelf("table.labs").get((f"LAB#{lab_id}", "HOURS"))
         return dict(json.loads(item["said"]["S"])) if item else {}
 
+    def bake(self, pack: str = "genomics", who: str = ROOT) -> str:
+        answer = self.call("POST", "/images", {"pack": pack}, who)
+        assert answer.status == 202, answer.text
+        return str(answer.json["id"])
+
+    def bakes(self) -> dict[str, Json]:
+        """Every bake, by id."""
+        rows = self.cloud.shelf("table.labs").items()
+        return {
+            pk.removeprefix("BAKE#"): {name: _held(one) for name, one in item.items()} for (pk, sk), item in rows if sk == "BAKE"
+        }
+
     def labs(self) -> list[str]:
         return [pk.removeprefix("LAB#") for (pk, sk), _ in self.cloud.shelf("table.labs").items() if sk == "LAB"]
 
@@ -524,6 +544,10 @@ class _Striker:
                         act()
                     return act()
         return act()
+
+
+def _held(value: Json) -> Any:
+    return next(iter(value.values()))
 
 
 def _epoch(text: str) -> float:
