@@ -18,7 +18,7 @@ from chalicelib.kernels import service as kernels
 from chalicelib.packs import rules as pack_rules
 from chalicelib.packs import service as packs
 from chalicelib.runtime import bootscript, settings
-from chalicelib.runtime.errors import NoCapacity, NotFound, PackBroken
+from chalicelib.runtime.errors import NoCapacity, NotFound, PackBroken, Retryable, Superseded
 from chalicelib.runtime.store import Write, commit
 
 # ---- LaunchBuilder -------------------------------------------------------------------------------------------------------
@@ -138,16 +138,26 @@ def register_image(bake_id: str, generation: int, now: datetime) -> None:
     """From now on labs get it; then its builder goes. StillThere while some of that can be seen."""
     bake = current(bake_id, generation, Phase.BAKING, Phase.READY)
     if bake.state is Phase.BAKING:
-        bake = _promoted(bake, now)
+        bake = _served(bake, now)
     take_down(bake, PASSING)
+
+
+def _served(bake: Bake, now: datetime) -> Bake:
+    """Promoted, by this run of the task or by a twin that was faster."""
+    try:
+        return _promoted(bake, now)
+    except Superseded:
+        return current(bake.id, bake.generation, Phase.READY)
 
 
 def _promoted(bake: Bake, now: datetime) -> Bake:
     if not bake.passed:
         raise BakeFailed("its lessons have not run well: it is not served")
     seen = ec2.see_image(bake.image_id)
-    if seen is None or seen.state != "available":
-        raise BakeFailed(f"its image is {seen.state if seen else 'gone'}")
+    if seen and seen.hopeless:
+        raise BakeFailed(f"its image is {seen.state}")
+    if seen is None or seen.state != "available":  # it was a moment ago: this is an old view
+        raise Retryable(f"its image is {seen.state if seen else 'gone'}")
     after = replace(bake, state=Phase.READY, finished_at=now, size_gb=seen.size_gb, deadline=None)
     about: dict[str, Any] = {"image_id": after.image_id, "size_gb": after.size_gb, "seconds": after.seconds, "why": after.why}
     told = fact("ImageReady", after, now, before=bake, **about)

@@ -41,6 +41,7 @@ __all__ = [
     "copy_image",
     "create_image",
     "delete_snapshot",
+    "deregister",
     "ensure_group",
     "find_group",
     "find_image",
@@ -220,12 +221,16 @@ def remove_image(name: str, bake_id: str, region: str = "") -> None:
     found = _named(name, region)
     for one in found:
         left.update(one.snapshots)
-        with patiently("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"):
-            aws.client("ec2", region).deregister_image(ImageId=one.id)
+        deregister(one.id, region)
     for snapshot in sorted(left):
         delete_snapshot(snapshot, region)
     if (found or left) and (_named(name, region) or _snapshots([tag_filter("bake", bake_id)], region)):
         raise StillThere(f"{name} is still being removed")
+
+
+def deregister(image_id: str, region: str = "") -> None:
+    with patiently("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"):
+        aws.client("ec2", region).deregister_image(ImageId=image_id)
 
 
 def delete_snapshot(snapshot_id: str, region: str = "") -> None:

@@ -30,9 +30,8 @@ def fail_bake(bake_id: str, generation: int, now: datetime, error: str = "") -> 
     if bake.state is State.BAKING:
         cause = bake.cause or error or "the bake was interrupted"
         after = replace(bake, state=State.FAILED, cause=cause[:500], finished_at=now, deadline=None)
-        commit(store.change(bake, after), store.free(bake), fact("BakeFailed", after, now, before=bake, cause=after.cause))
-    if bake.state is not State.READY:
-        store.forget_parts(bake.id)
+        told = fact("BakeFailed", after, now, before=bake, cause=after.cause)
+        commit(store.change(bake, after), store.free(bake), told, *store.forget_parts(bake))
 
 
 def retire_images(pack: str, now: datetime) -> None:
@@ -57,5 +56,5 @@ def finish_retiring(bake: Bake, now: datetime) -> None:
     """What was begun before is gone through with."""
     take_down(bake, LASTING)
     after = replace(bake, state=State.RETIRED, retired_at=now, deadline=None)
-    commit(store.change(bake, after), fact("ImageRetired", after, now, before=bake, image_id=bake.image_id))
-    store.forget_parts(bake.id)
+    told = fact("ImageRetired", after, now, before=bake, image_id=bake.image_id)
+    commit(store.change(bake, after), told, *store.forget_parts(bake))

@@ -269,6 +269,19 @@ def remedy(bake: Bake, execution: str, now: datetime) -> Remedy:
 IMAGES = ("image", "snapshot")
 
 
+@dataclass(frozen=True)
+class Part:
+    """An image or a snapshot that stands in the account."""
+
+    kind: str
+    id: str
+    bake: str
+    state: str
+    size_gb: int
+    made_at: datetime | None
+    kept_by: str
+
+
 def owned(kind: str, bake: Bake | None) -> tuple[bool | None, str]:
     """Is this part of a bake (its builder, group, image or snapshot) still wanted, and why? None: nobody can say."""
     if bake is None:
@@ -276,7 +289,7 @@ def owned(kind: str, bake: Bake | None) -> tuple[bool | None, str]:
     if bake.state in MOVING:
         return True, f"{bake.id} is {bake.state}"
     if bake.state is State.READY and kind in IMAGES:
-        return True, f"{bake.id} is served for {bake.pack}"
+        return True, f"kept for labs of {bake.pack}: {bake.id}"
     return False, f"{bake.id} is {bake.state}"
 
 

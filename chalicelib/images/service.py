@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from chalicelib.images import rules, store, tending, waiting
+from chalicelib.images import ec2, rules, store, tending, waiting
 from chalicelib.images.making import ASKED, WIZARD, fact
 from chalicelib.images.rules import LONGEST, Bake, State
 from chalicelib.kernels import service as kernels
@@ -123,6 +123,20 @@ def owner(bake_id: str) -> Bake | None:
 def owners(bake_ids: Iterable[str]) -> dict[str, Bake]:
     ids = sorted(set(bake_ids))
     return {one.id: one for one in store.many(ids)} if ids else {}
+
+
+def parts() -> list[rules.Part]:
+    """The images and snapshots of this stage, as EC2 shows them."""
+    images = [rules.Part("image", one.id, one.bake, one.state, 0, one.made_at, one.kept_by) for one in ec2.all_images()]
+    snapshots = [
+        rules.Part("snapshot", one.id, one.bake, "", one.size_gb, one.made_at, one.kept_by) for one in ec2.all_snapshots()
+    ]
+    return [*images, *snapshots]
+
+
+def remove_part(kind: str, part: str) -> None:
+    """An image or a snapshot that no bake counts as its own any more."""
+    ec2.deregister(part) if kind == "image" else ec2.delete_snapshot(part)
 
 
 # ---- every week ----------------------------------------------------------------------------------------------------------

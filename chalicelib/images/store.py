@@ -231,12 +231,10 @@ def mark(bake: Bake, entry: Entry) -> Write:
     return journals.marked(pk(bake.id), entry)
 
 
-def forget_parts(bake_id: str) -> None:
-    """Drop journal and token of a bake that is over; twice does no harm."""
-    rows = [*journal(bake_id)]
-    for entry in rows:
-        store.commit(journals.dropped(pk(bake_id), entry))
-    store.commit(store.delete(WaitItem(pk(bake_id), "WAIT")))
+def forget_parts(bake: Bake) -> tuple[Write, ...]:
+    """Journal and token go with the end of a bake."""
+    lines = [journals.dropped(pk(bake.id), entry) for entry in journal(bake.id)]
+    return *lines, store.delete(WaitItem(pk(bake.id), "WAIT"))
 
 
 # ---- items ↔ values ------------------------------------------------------------------------------------------------------

@@ -45,10 +45,10 @@ def wait(bake_id: str, generation: int, expect: Expect, token: str, now: datetim
 def answer(bake: Bake, waiting: Waiting, now: datetime, *, news: bool = False) -> bool:
     """Does what is waited for hold now? Then say so to the workflow. Raises what makes waiting useless.
 
-    An image that cannot be seen right after it was made may be hidden by an old view; with `news` of it, it is gone."""
+    What cannot be seen right after it was made may be hidden by an old view; with `news` of it, it is gone."""
     match waiting.expect:
         case Expect.BUILDER:
-            so = _is_done(bake, now)
+            so = _is_done(bake, now, news)
         case Expect.IMAGE:
             so = _is_available(bake, news)
         case _:
@@ -56,11 +56,13 @@ def answer(bake: Bake, waiting: Waiting, now: datetime, *, news: bool = False) -
     return workflows.succeed(waiting.token, {"expect": waiting.expect}) if so else False
 
 
-def _is_done(bake: Bake, now: datetime) -> bool:
+def _is_done(bake: Bake, now: datetime, news: bool) -> bool:
     """Has the builder stopped, and does its report say that all went well?"""
     if bake.passed:
         return True
     seen = ec2.see(bake.builder_id)
+    if seen is None and not news:
+        return False
     if seen is None or seen.state in DYING:
         raise BakeFailed("the builder was terminated before it was done")
     if seen.state != "stopped":

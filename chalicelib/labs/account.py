@@ -14,6 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.images import service as images
 from chalicelib.labs import census, ec2, efs, findings, iam, naming, reports, route53, store, teardown, work
 from chalicelib.labs.census import Census
 from chalicelib.labs.findings import GRACE, Finding, Thing, Verdict, What
@@ -156,6 +157,10 @@ REMOVALS: dict[str, Callable[[Thing], None]] = {
     Kind.RECORD: lambda thing: route53.remove(settings.current().need("hosted_zone_id"), thing.id),
     Kind.PROFILE: lambda thing: iam.remove_profile(thing.id),
     Kind.ROLE: lambda thing: iam.remove_role(thing.id),
+    What.BUILDER: lambda thing: ec2.terminate([thing.id]),
+    What.BUILDER_GROUP: lambda thing: ec2.remove_group(thing.id),
+    What.IMAGE: lambda thing: images.remove_part("image", thing.id),
+    What.SNAPSHOT: lambda thing: images.remove_part("snapshot", thing.id),
     What.INTERFACE: lambda thing: ec2.remove_interface(thing.id),
     Kind.MOUNT_TARGET: lambda thing: efs.remove_mount_targets(thing.name),
     Kind.FILE_SYSTEM: lambda thing: efs.remove_file_system(thing.id),
@@ -173,7 +178,7 @@ REMOVALS: dict[str, Callable[[Thing], None]] = {
 def end_machines(seen: Iterable[ec2.Seen], now: datetime) -> int:
     """End the machines that their lab does not count as its own; returns how many. They cost most, so the fast sweep asks for
     this, and without a grace age: what is in the making belongs to a lab in motion."""
-    things = list(census.machines(seen))
+    things = list(census.machines(one for one in seen if one.lab_id))
     labs = {lab.id: lab for lab in store.many(one.lab_id for one in things)}
     asked = Asked("sweep", grace=timedelta(0))
     ended = 0

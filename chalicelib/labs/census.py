@@ -9,9 +9,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_UP, Decimal
 from math import ceil
+from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.images import service as images
+from chalicelib.images.rules import Bake
 from chalicelib.labs import ec2, efs, findings, iam, logs, naming, route53, s3, sqs, store
 from chalicelib.labs.findings import WEIGHTY, Finding, Owner, Thing, Verdict, What
 from chalicelib.labs.journal import Entry, Kind
@@ -36,9 +39,12 @@ class Census:
     things: list[Thing] = field(default_factory=list)
     labs: dict[str, Lab] = field(default_factory=dict)
     lines: dict[str, tuple[Entry, ...]] = field(default_factory=dict)
+    bakes: dict[str, Bake] = field(default_factory=dict)
     unseen: list[Finding] = field(default_factory=list)
 
     def owner(self, thing: Thing) -> Owner:
+        if thing.bake:
+            return Owner(bake=self.bakes.get(thing.bake))
         weighty = any(one.lab_id == thing.lab_id and one.kind in WEIGHTY for one in self.things)
         return owner(self.labs.get(thing.lab_id), self.lines.get(thing.lab_id, ()), weighty=weighty)
 
@@ -58,6 +64,7 @@ def take() -> Census:
     ):  # fmt: skip
         census.things += _tolerantly(census, kind, look)
     census.labs = {lab.id: lab for lab in [*living, *store.many({one.lab_id for one in census.things if one.lab_id})]}
+    census.bakes = images.owners(one.bake for one in census.things if one.bake)
     census.lines = {lab.id: store.journal(lab.id) for lab in living if not lab.moving}
     census.things += _places(census.labs.values())
     return census
@@ -88,6 +95,7 @@ def _names(lab_id: str) -> dict[str, str]:
 def parts() -> Iterator[Thing]:
     """Machines, disks, network interfaces, groups, file systems and their doors, roles and profiles."""
     yield from machines(ec2.all_machines())
+    yield from _images()
     yield from (_priced(one) for one in ec2.all_volumes())
     yield from ec2.all_interfaces()
     yield from ec2.all_groups()
@@ -101,11 +109,19 @@ def machines(seen: Iterable[ec2.Seen]) -> Iterator[Thing]:
     """The machines that live."""
     region = settings.current().region
     for one in seen:
-        if one.alive and one.lab_id:
+        if one.alive and (one.lab_id or one.bake):
             cost = prices.monthly_price(one.instance_type, region) if one.state in ("pending", "running") else None
-            yield Thing(
-                Kind.INSTANCE, one.id, one.lab_id, one.token, one.made_at, one.state, kept_by=one.kept_by, monthly_cost=cost
-            )
+            kind = What.BUILDER if one.bake else Kind.INSTANCE
+            about: dict[str, Any] = {"kept_by": one.kept_by, "bake": one.bake}
+            yield Thing(kind, one.id, one.lab_id, one.token, one.made_at, one.state, monthly_cost=cost, **about)
+
+
+def _images() -> Iterator[Thing]:
+    """Baked images, and the snapshots that they cost."""
+    for one in images.parts():
+        cost = prices.snapshot_monthly_price(one.size_gb, settings.current().region) if one.size_gb else None
+        about: dict[str, Any] = {"made_at": one.made_at, "state": one.state, "size_gb": float(one.size_gb)}
+        yield Thing(What(one.kind), one.id, "", kept_by=one.kept_by, bake=one.bake, monthly_cost=cost, **about)
 
 
 def _priced(thing: Thing) -> Thing:
@@ -211,6 +227,8 @@ def _tolerantly(census: Census, kind: str, look: Callable[[], Iterator[Thing]]) 
 
 def fresh(thing: Thing, *, weighty: bool) -> Owner:
     """The owner as it is at this moment, read strongly, to act upon."""
+    if thing.bake:
+        return Owner(bake=images.owner(thing.bake))
     try:
         lab = store.load(thing.lab_id, consistent=True)
     except NotFound:

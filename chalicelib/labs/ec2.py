@@ -108,7 +108,9 @@ def give_user_data(instance_id: str, text: str) -> None:
 def all_groups() -> Iterator[Thing]:
     """Every security group of this stage."""
     for one in of_stage(aws.client("ec2").get_paginator("describe_security_groups"), "SecurityGroups"):
-        kind = Kind.STORAGE_GROUP if one["GroupName"].endswith("-storage") else Kind.MACHINE_GROUP
+        kind: Kind | What = Kind.STORAGE_GROUP if one["GroupName"].endswith("-storage") else Kind.MACHINE_GROUP
+        if f"{TAG}:bake" in tags_of(one):
+            kind = What.BUILDER_GROUP
         yield _thing(kind, one["GroupId"], one, name=one["GroupName"])
 
 
@@ -131,4 +133,5 @@ def remove_interface(interface_id: str) -> None:
 
 def _thing(kind: Kind | What, part: str, one: Mapping[str, Any], **known: Any) -> Thing:
     tags = tags_of(one)
-    return Thing(kind, part, tags.get(f"{TAG}:lab", ""), kept_by=tags.get(f"{TAG}:kept-by", ""), **known)
+    bake, kept_by = tags.get(f"{TAG}:bake", ""), tags.get(f"{TAG}:kept-by", "")
+    return Thing(kind, part, tags.get(f"{TAG}:lab", ""), kept_by=kept_by, bake=bake, **known)

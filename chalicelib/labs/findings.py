@@ -17,6 +17,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
+from chalicelib.images import rules as images
+from chalicelib.images.rules import Bake
 from chalicelib.labs.journal import Entry, Kind, State
 from chalicelib.labs.needs import RESTING
 from chalicelib.labs.rules import REMEMBERED, Lab, Phase
@@ -47,6 +49,10 @@ class What(StrEnum):
     LOG_STREAM = "log-stream"
     BACKUPS = "backups"
     LAB = "lab"
+    BUILDER = "builder"
+    BUILDER_GROUP = "builder-security-group"
+    IMAGE = "image"
+    SNAPSHOT = "snapshot"
 
 
 UNSEEN = "*"  # the id of what could not be looked at
@@ -55,7 +61,7 @@ WEIGHTY = frozenset({Kind.INSTANCE, Kind.FILE_SYSTEM, What.VOLUME})  # while one
 ORDER: tuple[str, ...] = (
     What.LAB, What.QUEUE, What.WORKFLOW, What.TOKEN, What.WORK, Kind.INSTANCE, Kind.RECORD, Kind.PROFILE, Kind.ROLE,
     What.INTERFACE, Kind.MOUNT_TARGET, Kind.FILE_SYSTEM, Kind.STORAGE_GROUP, Kind.MACHINE_GROUP, What.VOLUME, What.PLACE,
-    What.LOG_STREAM, What.BACKUPS,
+    What.LOG_STREAM, What.BACKUPS, What.BUILDER, What.IMAGE, What.SNAPSHOT, What.BUILDER_GROUP,
 )  # fmt: skip # what leans on another goes before it
 
 
@@ -75,6 +81,7 @@ class Thing:
     region: str | None = None
     kept_by: str = ""
     monthly_cost: Price | None = None
+    bake: str = ""
 
     @property
     def key(self) -> str:
@@ -90,6 +97,7 @@ class Owner:
     names: Mapping[str, str] = field(default_factory=dict)
     weighty: bool = False
     region: str = ""
+    bake: Bake | None = None
 
     def line(self, kind: Kind | What, token: str = "") -> Entry | None:
         fitting = [one for one in self.lines if one.kind == kind and (one.kind is not Kind.INSTANCE or one.token == token)]
@@ -173,6 +181,8 @@ def _verdict(thing: Thing, owner: Owner, now: datetime) -> Said:
             return _remains(thing, owner.lab, now)
         case What.LAB:
             return _late(owner.lab, now)
+        case What.BUILDER | What.BUILDER_GROUP | What.IMAGE | What.SNAPSHOT:
+            return _of_bake(thing, owner)
         case _:
             assert_never(thing.kind)
 
@@ -308,6 +318,13 @@ def _remains(thing: Thing, lab: Lab | None, now: datetime) -> Said:
     return (Verdict.REPORT, f"lab {lab.id} is long gone") if long_gone else _yes(lab)
 
 
+def _of_bake(thing: Thing, owner: Owner) -> Said:
+    wanted, reason = images.owned(thing.kind, owner.bake)
+    if wanted is None:
+        return Verdict.REPORT, f"{reason}: labs may have been meant to get it"
+    return (Verdict.KEEP if wanted else Verdict.REMOVE), reason
+
+
 def _late(lab: Lab | None, now: datetime) -> Said:
     if lab is None or not lab.moving or lab.deadline is None or now - lab.deadline < LATE:
         return Verdict.KEEP, "it is on its way"
@@ -332,6 +349,8 @@ HINTS: Mapping[str, str] = {
     Kind.INSTANCE: "keep: tag it aws-research-wizard:kept-by=YOU · remove: aws ec2 terminate-instances --instance-ids {id}",
     Kind.ROLE: "keep: it costs nothing · remove: aws iam delete-role --role-name {id}, its inline policy first",
     Kind.PROFILE: "keep: it costs nothing · remove: aws iam delete-instance-profile --instance-profile-name {id}",
+    What.IMAGE: "keep: tag it aws-research-wizard:kept-by=YOU · remove: aws ec2 deregister-image --image-id {id}",
+    What.SNAPSHOT: "keep: tag it aws-research-wizard:kept-by=YOU · remove: aws ec2 delete-snapshot --snapshot-id {id}",
     What.QUEUE: "look: aws sqs receive-message; redrive: aws sqs start-message-move-task",
     What.LOG_STREAM: "its lines age out by themselves",
     What.BACKUPS: "restore from it, or remove the prefix labs/{id}/ from the backups bucket",

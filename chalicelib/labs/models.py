@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from chalicelib.labs import naming
 from chalicelib.labs.journal import Kept, Receipt
 from chalicelib.labs.machines import Machine, Member
-from chalicelib.labs.rules import BEFORE_RELEASES, Lab, Phase, newer
+from chalicelib.labs.rules import BEFORE_RELEASES, BakedFrom, Lab, Phase, newer
 from chalicelib.labs.wishes import Found, Login, Wish
 from chalicelib.limits.rules import Price, hourly_price
 from chalicelib.people.rules import TEAM, LabRole
@@ -68,6 +68,18 @@ class Money(Told):
 class KernelView(Told):
     name: str
     display_name: str
+
+
+class BakedImageView(Told):
+    """The baked image that the lab's machine was launched from."""
+
+    image_id: str
+    bake_id: str
+    baked_at: datetime
+
+    @classmethod
+    def of(cls, one: BakedFrom | None) -> BakedImageView | None:
+        return cls(image_id=one.image_id, bake_id=one.bake_id, baked_at=one.baked_at) if one else None
 
 
 class StepView(Told):
@@ -149,6 +161,7 @@ class LabView(Told):
     access_mode: str
     price_per_hour: Money | None = Field(description="List price while it runs; null: not known")
     kernels: list[KernelView]
+    image: BakedImageView | None = Field(description="What its machine was launched from; null: the plain image, it installed")
     example_notebooks: int
     generation: int
     created_at: datetime
@@ -177,6 +190,7 @@ class LabView(Told):
             access_mode=known.access_mode,
             price_per_hour=Money.of(hourly_price(lab.instance_type, known.region)),
             kernels=[KernelView(name=one.name, display_name=one.display_name) for one in lab.kernels],
+            image=BakedImageView.of(lab.image),
             example_notebooks=lab.notebooks,
             steps=[StepView(name=one.name, seconds=one.seconds) for one in lab.steps],
             instance_id=lab.instance_id or None,

@@ -10,17 +10,19 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from chalicelib.images import service as images
 from chalicelib.kernels import service as kernels
 from chalicelib.labs import ec2, efs, iam, naming, rights, route53, store, userdata
 from chalicelib.labs.journal import Entry, Kind, State, machine_token
 from chalicelib.labs.making import Book, current
-from chalicelib.labs.rules import Command, Interrupted, KernelName, Lab, Patience, Phase, audited, settle
+from chalicelib.labs.rules import BakedFrom, Command, Interrupted, KernelName, Lab, Patience, Phase, audited, settle
 from chalicelib.limits import service as limits
 from chalicelib.limits.service import Need
 from chalicelib.packs import rules as pack_rules
 from chalicelib.packs import service as packs
 from chalicelib.runtime import settings
-from chalicelib.runtime.errors import Conflict, MachineFailed, NoCapacity, NotFound, PackBroken
+from chalicelib.runtime.clock import iso
+from chalicelib.runtime.errors import Conflict, ImageGone, MachineFailed, NoCapacity, NotFound, PackBroken
 from chalicelib.runtime.facts import NO_CHANGES, Changes, Fact, changed, record
 from chalicelib.runtime.store import Write, commit
 
@@ -125,14 +127,17 @@ def launch_machine(lab_id: str, generation: int, now: datetime) -> None:
     if lab.cause:
         raise Interrupted(lab.cause, lab.cause_hint)
     book = Book.open(lab)
-    profile = _identity(book)
+    profile, baked = _identity(book), _baked(lab)
     refusals: list[str] = []
     for attempt, instance_type in enumerate(lab.candidates):
         entry = Entry(Kind.INSTANCE, machine_token(lab.id, generation, attempt))
         if _refused_before(book, entry):
             continue
         try:
-            return _launch(book, entry, _order(book, entry.token, instance_type, profile), now)
+            try:
+                return _launch(book, entry, _order(book, entry.token, instance_type, profile, baked), baked, now)
+            except ImageGone:  # it was retired a moment ago: the machine installs everything instead
+                return _launch(book, entry, _order(book, entry.token, instance_type, profile, None), None, now)
         except NoCapacity as error:
             refusals.append(error.message)
             _fall_back(lab, entry, attempt, now)
@@ -166,12 +171,18 @@ def rights_of(lab: Lab) -> tuple[rights.Statement, ...]:
     return rights.statements(lab.id, known, pack_rules.read_rights(pack, known.partition), locks)
 
 
-def _order(book: Book, token: str, instance_type: str, profile: str) -> ec2.Order:
+def _baked(lab: Lab) -> BakedFrom | None:
+    """The newest good image for labs of this pack; None: there is none, and the machine installs."""
+    bake = images.for_lab(lab.domain)
+    return BakedFrom(bake.image_id, bake.id, bake.finished_at or bake.asked_at) if bake else None
+
+
+def _order(book: Book, token: str, instance_type: str, profile: str, baked: BakedFrom | None) -> ec2.Order:
     lab, known = book.lab, settings.current()
     return ec2.Order(
         token=token,
         instance_type=instance_type,
-        image_id=ec2.image(),
+        image_id=baked.image_id if baked else ec2.image(),
         subnet_id=lab.subnet_id,
         group_id=ec2.find_group(naming.machine_group(known.prefix, lab.id)),
         profile=profile,
@@ -184,12 +195,13 @@ class _KnownAlready(Conflict):
     """A twin of this task noted the same machine first."""
 
 
-def _launch(book: Book, entry: Entry, order: ec2.Order, now: datetime) -> None:
+def _launch(book: Book, entry: Entry, order: ec2.Order, baked: BakedFrom | None, now: datetime) -> None:
     lab = book.lab
 
     def also(made: str) -> tuple[Write, ...]:
-        after = replace(lab, instance_id=made, instance_type=order.instance_type)
+        after = replace(lab, instance_id=made, instance_type=order.instance_type, image=baked)
         data: dict[str, Any] = {"instance_id": made, "instance_type": order.instance_type, "disk_gb": ec2.ROOT_GB}
+        data |= {"image": {"bake_id": baked.bake_id, "baked_at": iso(baked.baked_at)} if baked else None}
         told = fact("MachineLaunched", lab, now, before=lab, after=after, **data)
         known = _KnownAlready(f"{made} is noted")
         return store.change(lab, after, store.moved_on(lab)), store.new_machine(lab, made, known), told

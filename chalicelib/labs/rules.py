@@ -157,6 +157,15 @@ class KernelName:
 
 
 @dataclass(frozen=True)
+class BakedFrom:
+    """The baked image that a lab's machine was launched from: EC2's id, and the bake that made it."""
+
+    image_id: str
+    bake_id: str
+    baked_at: datetime
+
+
+@dataclass(frozen=True)
 class Lab:
     """One lab. `users` and `shared_storage_gb` are what it is made for; `generation` grows with every workflow."""
 
@@ -199,6 +208,7 @@ class Lab:
     told_release: str = ""  # the newest release that it was told of
     pack_version: str = ""  # of the team's own pack that it was made with; blank for a shipped one
     release_note: str = ""  # why it does not run the release that was asked for
+    image: BakedFrom | None = None  # what its machine was launched from; None: the plain image, so everything was installed
     stops_at: datetime | None = None  # people are warned that it stops then
 
     @property

@@ -18,7 +18,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.labs.journal import Kept, Kind, Receipt, Removed
 from chalicelib.labs.machines import Evidence, Heartbeat, Notice, Running
-from chalicelib.labs.rules import KernelName, Step
+from chalicelib.labs.rules import BakedFrom, KernelName, Step
 from chalicelib.runtime.clock import iso, parse_iso
 from chalicelib.runtime.store import Item, bind
 
@@ -69,6 +69,10 @@ def as_kernels() -> Shape[tuple[KernelName, ...]]:
 
 def as_receipt() -> Shape[Receipt]:
     return Shape(_receipt_rows, _receipt)
+
+
+def as_image() -> Shape[BakedFrom]:
+    return Shape(lambda one: [one.image_id, one.bake_id, iso(one.baked_at)], lambda row: BakedFrom(*row[:2], parse_iso(row[2])))
 
 
 def as_object() -> Shape[Mapping[str, Any]]:
@@ -187,6 +191,7 @@ class LabItem(Item):
     release_note = UnicodeAttribute(null=True)
     pack_version = UnicodeAttribute(null=True)
     stops_at = Moment(null=True)
+    image = as_image()
 
 
 class MachineItem(Item):

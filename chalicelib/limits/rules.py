@@ -55,6 +55,12 @@ def disk_monthly_price(gigabytes: int, region: str) -> Price | None:
     return None if amount is None else _price(str(Decimal(amount) * gigabytes))
 
 
+def snapshot_monthly_price(gigabytes: int, region: str) -> Price | None:
+    """The most that a month of an image's snapshot costs: EBS charges the blocks in use only. None when we do not know."""
+    amount = _prices().get("snapshot_gb_month", {}).get(region)
+    return None if amount is None else _price(str(Decimal(amount) * gigabytes))
+
+
 def object_monthly_price(gigabytes: Decimal, region: str) -> Price | None:
     """What a month of objects costs (S3 Standard, its first tier; a GB is 2^30 bytes); None when we do not know."""
     amount = _prices()["object_gb_month"].get(region)

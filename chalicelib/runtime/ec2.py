@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.runtime import aws, settings
 from chalicelib.runtime.aws import error_code
-from chalicelib.runtime.errors import BadInput, MachineFailed, NoCapacity
+from chalicelib.runtime.errors import BadInput, ImageGone, MachineFailed, NoCapacity
 from chalicelib.runtime.refusals import patiently
 
 TAG = "aws-research-wizard"
@@ -138,7 +138,8 @@ def remove_group(group_id: str) -> None:
 
 
 def launch(order: Order) -> str:
-    """Start one machine; the same token never starts a second. NoCapacity when this type cannot be had now."""
+    """Start one machine; the same token never starts a second. NoCapacity when this type cannot be had now, ImageGone when its
+    image cannot."""
     try:
         with patiently():
             answer = aws.client("ec2").run_instances(**_request(order))
@@ -146,6 +147,8 @@ def launch(order: Order) -> str:
         code = error_code(error)
         if code in REFUSED_FOR_NOW:
             raise NoCapacity(f"{order.instance_type}: {said(error)}") from error
+        if code in ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"):
+            raise ImageGone(f"{order.image_id}: {said(error)}") from error
         if code == "IdempotentInstanceTerminated":
             raise MachineFailed("the machine was terminated while it was launched") from error
         if code == "IdempotentParameterMismatch":

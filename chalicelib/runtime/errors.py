@@ -17,6 +17,7 @@
     └── TaskError               raised in state machine tasks; ASL's ErrorEquals is the name of the class
         ├── Retryable           try the same task again
         ├── NoCapacity          no instance type of the list could be had
+        ├── ImageGone           the image that a machine was to start from is not there any more
         ├── MachineFailed       the machine said that it cannot become ready
         ├── PackBroken          the pack cannot be turned into an install plan
         ├── StillThere          something that was removed can still be seen
@@ -109,6 +110,10 @@ class Retryable(TaskError):
 
 class NoCapacity(TaskError):
     default_code = "no_capacity"
+
+
+class ImageGone(TaskError):
+    default_code = "image_gone"
 
 
 class MachineFailed(TaskError):

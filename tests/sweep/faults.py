@@ -22,7 +22,7 @@ from tests.fakes.sim.faults import KINDS, Plan
 from tests.fakes.sim.flows import FLOWS, Flow
 from tests.fakes.sim.invariants import check
 from tests.fakes.sim.town import Town, Unit, simulated
-from tests.sweep.rows import ENDS
+from tests.sweep.rows import BAKES, ENDS
 
 REPORT = Path(__file__).resolve().parents[2] / "build" / "faults.json"
 
@@ -70,8 +70,13 @@ class Sweeper(Explorer):
         for lab_id in self.town.labs():
             lab = self.town.lab(lab_id)
             refused = lab["generation"] == self.generation  # the request itself, by somebody who saw the past
+            if self.flow.name in BAKES:
+                wanted = ("READY",)
             if lab["phase"] not in (*wanted, "DELETED") and not refused:
                 yield f"got-over: one fault, and lab {lab_id} is {lab['phase']} ({lab.get('cause', 'no cause')}), not {wanted[0]}"
+        for bake_id, bake in self.town.bakes().items():
+            if self.flow.name in BAKES and bake["state"] not in ENDS[self.flow.name]:
+                yield f"got-over: one fault, and {bake_id} is {bake['state']} ({bake.get('cause', 'no cause')})"
 
     def run(self) -> Result:
         before, self.generation = self.flow.before, ""

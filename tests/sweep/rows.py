@@ -12,6 +12,7 @@ from typing import Any
 STORIES = Path(__file__).resolve().parents[2] / "state_machines"
 LIFE = ("provision", "stop", "start", "scale", "teardown")
 WORK = ("backup", "restore", "drill", "damaged", "upgrade")
+BAKES = ("bake", "bake that fails", "in use", "rebake")
 UPKEEP = ("prune", "weekly", "audit", "tables", "migrate", "aggregate", "prices")
 ENDS: Mapping[str, tuple[str, ...]] = {  # the phase in which a flow ends when at most one thing goes wrong
     "provision": ("READY",),
@@ -23,6 +24,11 @@ ENDS: Mapping[str, tuple[str, ...]] = {  # the phase in which a flow ends when a
     "scale": ("READY",),
     "teardown": ("DELETED",),
     "sleep": ("STOPPED",),
+    "baked": ("READY",),
+    "bake": ("READY", "RETIRED"),
+    "bake that fails": ("READY", "FAILED"),
+    "in use": ("READY", "RETIRED"),
+    "rebake": ("READY",),
     **dict.fromkeys((*WORK, *UPKEEP, "rest"), ("READY",)),
 }
 MACHINES: Mapping[str, tuple[str, ...]] = {
@@ -35,6 +41,7 @@ MACHINES: Mapping[str, tuple[str, ...]] = {
     "restore_lab": ("restore",),
     "drill_backup": ("drill", "damaged", "weekly"),
     "upgrade_lab": ("upgrade",),
+    "bake_image": BAKES,
 }
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     # tasks
@@ -70,8 +77,18 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "finish_upgrade": ("upgrade",),
     "fail_upgrade": ("upgrade",),
     "migrate_tables": ("migrate",),
+    "launch_builder": BAKES,
+    "await_builder": BAKES,
+    "create_image": ("bake", "rebake"),
+    "await_image": ("bake", "rebake"),
+    "register_image": ("bake", "rebake"),
+    "copy_image": ("bake", "rebake"),
+    "retire_images": ("bake", "in use"),
+    "undo_bake": ("bake that fails",),
+    "fail_bake": ("bake that fails",),
     # reactions and the outbox
-    "machine_state_changed": LIFE,
+    "image_state_changed": ("bake", "in use"),
+    "machine_state_changed": (*LIFE, "bake", "bake that fails"),
     "workflow_ended": ("provision",),
     "backup_broke_off": ("backup",),
     "watch_labs": ("provision", "stop", "idle"),
@@ -92,6 +109,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "drill_backups": ("weekly",),
     "check_audit": ("audit",),
     "back_up_tables": ("tables",),
+    "rebake_images": ("rebake",),
 }
 NOT_SWEPT: Mapping[str, str] = {  # and why not
     "ingest_bill": "reads exports that this world does not have; tests/unit/bills/test_faults.py strikes every call it makes",

@@ -144,6 +144,33 @@ class Evidence:
     def lab_of(self, tagged: Json) -> str:
         return next((tag["Value"] for tag in tagged.get("Tags", ()) if tag["Key"] == f"{TAG}:lab"), "")
 
+    def bake_of(self, tagged: Json) -> str:
+        return next((tag["Value"] for tag in tagged.get("Tags", ()) if tag["Key"] == f"{TAG}:bake"), "")
+
+    @cached_property
+    def bakes(self) -> dict[str, Json]:
+        """Every bake's record, with its journal."""
+        found: dict[str, Json] = {}
+        for item in map(plain, self.cloud.rows("labs")):
+            if item["pk"].startswith("BAKE#"):
+                one = found.setdefault(item["pk"].removeprefix("BAKE#"), {"journal": [], "wait": {}})
+                if item["sk"] == "BAKE":
+                    one |= item
+                elif item["sk"] == "WAIT":
+                    one["wait"] = item
+                else:
+                    one["journal"].append(item)
+        return found
+
+    @cached_property
+    def shelves(self) -> dict[str, dict[str, str]]:
+        """Of each pack that was ever baked: sort key → bake."""
+        found: dict[str, dict[str, str]] = {}
+        for item in map(plain, self.cloud.rows("labs")):
+            if item["pk"].startswith("IMAGES#"):
+                found.setdefault(item["pk"].removeprefix("IMAGES#"), {})[item["sk"]] = str(item["bake_id"])
+        return found
+
     def parts(self) -> list[Part]:
         return self._parts
 
@@ -153,6 +180,8 @@ class Evidence:
 
     def _machines(self) -> Iterator[Part]:
         for one in self.alive:
+            if self.bake_of(one):
+                continue
             yield Part("instance", one["InstanceId"], self.lab_of(one), one["ClientToken"])
 
     def _storage(self) -> Iterator[Part]:
@@ -168,10 +197,13 @@ class Evidence:
     def _rights(self) -> Iterator[Part]:
         for kind, shelf in (("role", "iam.roles"), ("instance-profile", "iam.profiles")):
             for name, _ in self.cloud.shelf(shelf).items():
-                yield Part(kind, name, name.removeprefix(f"{PREFIX}lab-"), name)
+                if name.startswith(f"{PREFIX}lab-"):
+                    yield Part(kind, name, name.removeprefix(f"{PREFIX}lab-"), name)
 
     def _groups(self) -> Iterator[Part]:
         for one in self.cloud.shelf("ec2.groups").values():
+            if self.bake_of(one):
+                continue
             name = one["GroupName"]
             kind = "storage-security-group" if name.endswith("-storage") else "security-group"
             yield Part(kind, one["GroupId"], name.removeprefix(PREFIX).removesuffix("-storage"), name)

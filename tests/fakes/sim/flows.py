@@ -11,8 +11,9 @@ from tests.fakes.sim import (
     bus,
     work,  # noqa: F401 - what machines can do
 )
+from tests.fakes.sim.builder import spoil
 from tests.fakes.sim.bus import Delivery
-from tests.fakes.sim.town import Town
+from tests.fakes.sim.town import ROOT, Town
 
 
 class Flow(NamedTuple):
@@ -122,6 +123,43 @@ def damaged(town: Town) -> str:
     return lab_id
 
 
+def baked(town: Town) -> str:
+    """Two good images of genomics, and a lab that lives on the first."""
+    town.bake()
+    town.quiet()
+    lab_id = ready(town)
+    town.bake()
+    town.quiet()
+    assert [one["state"] for one in town.bakes().values()] == ["READY", "READY"], town.bakes()
+    return lab_id
+
+
+def twice_baked(town: Town) -> str:
+    """Two good images that nobody lives on: a third bake retires the first."""
+    for _ in range(2):
+        town.bake()
+        town.quiet()
+    return ""
+
+
+def spoiled(town: Town) -> str:
+    """A good image; and from now on a lesson of the pack fails."""
+    town.bake()
+    town.quiet()
+    spoil(town.cloud, "genomics", "lesson")
+    return ""
+
+
+def once_baked(town: Town) -> str:
+    town.bake()
+    town.quiet()
+    return ""
+
+
+def bake(town: Town, _lab: str) -> object:
+    return town.ask("POST", "/images", {"pack": "genomics"}, who=ROOT)
+
+
 def fired(function: str) -> Callable[[Town, str], object]:
     """A timer goes off, or an operator calls."""
     return lambda town, _lab: bus.queue(town.cloud, Delivery(function, town._timer(function)))
@@ -149,6 +187,11 @@ ROWS = (
     Flow("migrate", ready, fired("migrate_tables"), ("migrate_tables",)),
     Flow("rest", backed_up, lambda _town, _lab: None, Everything()),
     Flow("sleep", stopped, lambda _town, _lab: None, Everything()),
+    Flow("bake", twice_baked, bake),
+    Flow("bake that fails", spoiled, bake),
+    Flow("baked", once_baked, lambda town, _: town.ask("POST", "/labs", {"domain": "genomics", "users": 2})),
+    Flow("in use", baked, bake),
+    Flow("rebake", once_baked, fired("rebake_images"), ("rebake_images",)),
     Flow("teardown", ready, lambda town, lab: town.ask("DELETE", f"/labs/{lab}?data=delete")),
 )
 FLOWS: Mapping[str, Flow] = {flow.name: flow for flow in ROWS}

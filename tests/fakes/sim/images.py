@@ -1,8 +1,8 @@
 """EC2's images and their snapshots: pending for a while, one of a name, and gone one after the other.
 
-True to the EC2 API Reference: CreateImage takes no token, and refuses a name that is taken (InvalidAMIName.Duplicate); a snapshot
-that an image stands on cannot be deleted; an image that is gone takes no snapshot with it; CopyImage's ClientToken gives one copy.
-What becomes of an image EC2 says as "EC2 AMI State Change".
+True to the EC2 API Reference: CreateImage takes no token, and refuses a name that is taken (InvalidAMIName.Duplicate); a
+snapshot that an image stands on cannot be deleted; an image that is gone takes no snapshot with it; CopyImage's ClientToken
+gives one copy. What becomes of an image EC2 says as "EC2 AMI State Change".
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ SETTINGS = {
     "BACKUPS_BUCKET": "aws-research-wizard-test-backups-123456789012",
     "API_URL": "https://api.test/api",
     "IMAGE_REGIONS": "eu-west-1",
+    "IMAGE_MAX_AGE_DAYS": "0",
     "IMAGE_PARAMETER": "/aws/service/debian/release/12/latest/amd64",
     "MAX_LABS_PER_TEAM": "1000",
     "LOG_LEVEL": "CRITICAL",

@@ -51,6 +51,8 @@ def check(town: Any, quiet: bool) -> list[str]:
 def one_machine(seen: Evidence) -> Iterator[str]:
     alive: dict[tuple[str, str], list[str]] = {}
     for machine in seen.alive:
+        if seen.bake_of(machine):
+            continue
         generation = machine["ClientToken"].rsplit("-", 2)[-2] if machine["ClientToken"].count("-") >= 3 else ""
         alive.setdefault((seen.lab_of(machine), generation), []).append(machine["InstanceId"])
     for (lab_id, generation), ids in alive.items():
@@ -495,5 +497,7 @@ def no_secrets(seen: Evidence) -> Iterator[str]:
     for place, secret in seen.secrets():
         yield f"{place} holds {secret[:8]}…"
 
+
+import tests.fakes.sim.bake_laws  # noqa: E402, F401 - registers those of bakes
 
 __all__ = ["LAWS", "Evidence", "Json", "LabSeen", "Law", "check"]
