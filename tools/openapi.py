@@ -38,6 +38,7 @@ TAGS = {
     "service": "The API itself; open to everyone.",
     "people": "Who am I, my tokens, who may use this stage.",
     "packs": "Which environments there are.",
+    "images": "Packs that are baked: images labs start from in seconds.",
     "limits": "What my teams may have.",
     "labs": "Labs and their life.",
     "idle": "Labs that stop by themselves: why, not now, what if.",

@@ -181,6 +181,54 @@ class BackupRequest(BaseModel):
     """
 
 
+class BakeRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    pack: Annotated[str, Field(examples=["genomics"], max_length=64, min_length=1, title="Pack")]
+
+
+class BakeStep(BaseModel):
+    name: Annotated[str, Field(title="Name")]
+    seconds: Annotated[float, Field(title="Seconds")]
+
+
+class BakedImageView(BaseModel):
+    """
+    The baked image that the lab's machine was launched from.
+    """
+
+    image_id: Annotated[str, Field(title="Image Id")]
+    bake_id: Annotated[str, Field(title="Bake Id")]
+    baked_at: Annotated[AwareDatetime, Field(title="Baked At")]
+
+
+class BakedKernel(BaseModel):
+    name: Annotated[str, Field(title="Name")]
+    lock_sha256: Annotated[str, Field(title="Lock Sha256")]
+    """
+    The lock it was made from
+    """
+    megabytes: Annotated[int, Field(title="Megabytes")]
+    seconds: Annotated[float, Field(title="Seconds")]
+
+
+class BakedLesson(BaseModel):
+    """
+    An example notebook, run on the builder before there was an image.
+    """
+
+    file: Annotated[str, Field(title="File")]
+    kernel: Annotated[str, Field(title="Kernel")]
+    cells: Annotated[int, Field(title="Cells")]
+    seconds: Annotated[float, Field(title="Seconds")]
+    ok: Annotated[bool, Field(title="Ok")]
+    said: Annotated[str, Field(title="Said")]
+    """
+    The last line it printed
+    """
+
+
 class BillFaultView(BaseModel):
     file: Annotated[str, Field(title="File")]
     line: Annotated[int | None, Field(title="Line")]
@@ -739,6 +787,78 @@ class IdleThresholds(BaseModel):
     cpu_percent: Annotated[float, Field(title="Cpu Percent")]
     gpu_percent: Annotated[float, Field(title="Gpu Percent")]
     network_kb_per_second: Annotated[float, Field(title="Network Kb Per Second")]
+
+
+class ImageCopy(BaseModel):
+    region: Annotated[str, Field(title="Region")]
+    image_id: Annotated[str, Field(title="Image Id")]
+
+
+Pack = TypeAliasType("Pack", Annotated[str, Field(max_length=64, title="Pack")])
+"""
+Only this pack's
+"""
+
+
+class ImageQuery(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    cursor: Annotated[Cursor | None, Field(title="Cursor")] = None
+    """
+    From the page before
+    """
+    limit: Annotated[int, Field(ge=1, le=100, title="Limit")] = 50
+    pack: Annotated[Pack | None, Field(title="Pack")] = None
+    """
+    Only this pack's
+    """
+
+
+class ImageView(BaseModel):
+    id: Annotated[str, Field(title="Id")]
+    pack: Annotated[str, Field(title="Pack")]
+    state: Annotated[str, Field(title="State")]
+    """
+    BAKING, READY (labs get it), FAILED, RETIRING or RETIRED
+    """
+    image_id: Annotated[str | None, Field(title="Image Id")]
+    architecture: Annotated[str, Field(title="Architecture")]
+    region: Annotated[str, Field(title="Region")]
+    release: Annotated[str, Field(title="Release")]
+    """
+    The release of the hub in it
+    """
+    why: Annotated[str, Field(title="Why")]
+    """
+    Why it was baked
+    """
+    asked_at: Annotated[AwareDatetime, Field(title="Asked At")]
+    asked_by: Annotated[str, Field(title="Asked By")]
+    finished_at: Annotated[AwareDatetime | None, Field(title="Finished At")]
+    """
+    When it became READY, or failed
+    """
+    instance_type: Annotated[str | None, Field(title="Instance Type")]
+    builder_id: Annotated[str | None, Field(title="Builder Id")]
+    passed: Annotated[bool, Field(title="Passed")]
+    """
+    Every lesson of the pack ran well on its builder
+    """
+    seconds: Annotated[float, Field(title="Seconds")]
+    """
+    What the builder took
+    """
+    size_gb: Annotated[int, Field(title="Size Gb")]
+    kernels: Annotated[list[BakedKernel], Field(title="Kernels")]
+    lessons: Annotated[list[BakedLesson], Field(title="Lessons")]
+    steps: Annotated[list[BakeStep], Field(title="Steps")]
+    copies: Annotated[list[ImageCopy], Field(title="Copies")]
+    cause: Annotated[str | None, Field(title="Cause")]
+    """
+    Why it failed
+    """
+    log_tail: Annotated[list[str], Field(title="Log Tail")]
 
 
 class Job(StrEnum):
@@ -1342,7 +1462,7 @@ class RemovedView(BaseModel):
     verified_absent: Annotated[bool, Field(title="Verified Absent")]
 
 
-Cursor2 = TypeAliasType("Cursor2", Annotated[str, Field(max_length=2048, title="Cursor")])
+Cursor3 = TypeAliasType("Cursor3", Annotated[str, Field(max_length=2048, title="Cursor")])
 
 
 class ReplayRequest(BaseModel):
@@ -1354,7 +1474,7 @@ class ReplayRequest(BaseModel):
     """
     Only this one
     """
-    cursor: Annotated[Cursor2 | None, Field(title="Cursor")] = None
+    cursor: Annotated[Cursor3 | None, Field(title="Cursor")] = None
     limit: Annotated[int, Field(ge=1, le=100, title="Limit")] = 50
 
 
@@ -2070,6 +2190,11 @@ class FindingView(BaseModel):
     """
 
 
+class ImageList(BaseModel):
+    items: Annotated[list[ImageView], Field(title="Items")]
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
+
+
 class KeptView(BaseModel):
     kind: Annotated[str, Field(title="Kind")]
     id: Annotated[str, Field(title="Id")]
@@ -2438,6 +2563,10 @@ class LabView(BaseModel):
     List price while it runs; null: not known
     """
     kernels: Annotated[list[KernelView], Field(title="Kernels")]
+    image: BakedImageView | None
+    """
+    What its machine was launched from; null: the plain image, it installed
+    """
     example_notebooks: Annotated[int, Field(title="Example Notebooks")]
     generation: Annotated[int, Field(title="Generation")]
     created_at: Annotated[AwareDatetime, Field(title="Created At")]

@@ -125,6 +125,51 @@ class BackupRequest(TypedDict):
     """
 
 
+class BakeRequest(TypedDict):
+    pack: str
+
+
+class BakeStep(TypedDict):
+    name: str
+    seconds: float
+
+
+class BakedImageView(TypedDict):
+    """
+    The baked image that the lab's machine was launched from.
+    """
+
+    image_id: str
+    bake_id: str
+    baked_at: str
+
+
+class BakedKernel(TypedDict):
+    name: str
+    lock_sha256: str
+    """
+    The lock it was made from
+    """
+    megabytes: int
+    seconds: float
+
+
+class BakedLesson(TypedDict):
+    """
+    An example notebook, run on the builder before there was an image.
+    """
+
+    file: str
+    kernel: str
+    cells: int
+    seconds: float
+    ok: bool
+    said: str
+    """
+    The last line it printed
+    """
+
+
 class BillFaultView(TypedDict):
     file: str
     line: int | None
@@ -469,6 +514,69 @@ class IdleThresholds(TypedDict):
     cpu_percent: float
     gpu_percent: float
     network_kb_per_second: float
+
+
+class ImageCopy(TypedDict):
+    region: str
+    image_id: str
+
+
+class ImageQuery(TypedDict):
+    cursor: NotRequired[str | None]
+    """
+    From the page before
+    """
+    limit: NotRequired[int]
+    pack: NotRequired[str | None]
+    """
+    Only this pack's
+    """
+
+
+class ImageView(TypedDict):
+    id: str
+    pack: str
+    state: str
+    """
+    BAKING, READY (labs get it), FAILED, RETIRING or RETIRED
+    """
+    image_id: str | None
+    architecture: str
+    region: str
+    release: str
+    """
+    The release of the hub in it
+    """
+    why: str
+    """
+    Why it was baked
+    """
+    asked_at: str
+    asked_by: str
+    finished_at: str | None
+    """
+    When it became READY, or failed
+    """
+    instance_type: str | None
+    builder_id: str | None
+    passed: bool
+    """
+    Every lesson of the pack ran well on its builder
+    """
+    seconds: float
+    """
+    What the builder took
+    """
+    size_gb: int
+    kernels: list[BakedKernel]
+    lessons: list[BakedLesson]
+    steps: list[BakeStep]
+    copies: list[ImageCopy]
+    cause: str | None
+    """
+    Why it failed
+    """
+    log_tail: list[str]
 
 
 Job: TypeAlias = Literal["general", "memory", "gpu"]
@@ -1485,6 +1593,11 @@ class FindingView(TypedDict):
     """
 
 
+class ImageList(TypedDict):
+    items: list[ImageView]
+    cursor: NotRequired[str | None]
+
+
 class KeptView(TypedDict):
     kind: str
     id: str
@@ -1844,6 +1957,10 @@ class LabView(TypedDict):
     List price while it runs; null: not known
     """
     kernels: list[KernelView]
+    image: BakedImageView | None
+    """
+    What its machine was launched from; null: the plain image, it installed
+    """
     example_notebooks: int
     generation: int
     created_at: str

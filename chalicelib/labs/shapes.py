@@ -72,7 +72,9 @@ def as_receipt() -> Shape[Receipt]:
 
 
 def as_image() -> Shape[BakedFrom]:
-    return Shape(lambda one: [one.image_id, one.bake_id, iso(one.baked_at)], lambda row: BakedFrom(*row[:2], parse_iso(row[2])))
+    return Shape(
+        lambda one: [one.image_id, one.bake_id, iso(one.baked_at)], lambda row: BakedFrom(row[0], row[1], parse_iso(row[2]))
+    )
 
 
 def as_object() -> Shape[Mapping[str, Any]]:

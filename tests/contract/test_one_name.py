@@ -14,7 +14,7 @@ CONFIG = json.loads((package.ROOT / ".chalice/config.json").read_text())
 STORIES = package.Job("dev", package.ROOT).stories()
 WORKFLOWS = {
     "provision_lab", "start_lab", "stop_lab", "scale_lab", "teardown_lab", "upgrade_lab",
-    "backup_lab", "restore_lab", "drill_backup",
+    "backup_lab", "restore_lab", "drill_backup", "bake_image",
 }  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def test_every_task_function_is_used_by_a_story(built: Path) -> None:
     tasks = {
         camel(name)
         for name, handler in handlers(built / "template.json").items()
-        if handler.startswith(("chalicelib.labs.tasks.", "chalicelib.backups.tasks."))
+        if handler.startswith(("chalicelib.labs.tasks.", "chalicelib.backups.tasks.", "chalicelib.images.tasks."))
     }
     assert tasks - OPERATORS == {step for story in STORIES.values() for step in steps_of(story)}
 

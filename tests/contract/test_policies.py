@@ -134,7 +134,7 @@ def test_nobody_may_lift_the_boundary_or_attach_a_foreign_policy(template: dict[
 
 def test_a_role_is_handed_to_machines_and_to_schedules_only(template: dict[str, Any]) -> None:
     handed = [one for _, one in in_stack(template) if "iam:PassRole" in listed(one["Action"])]
-    to = {"lab-": "ec2.amazonaws.com", "hours": "scheduler.amazonaws.com"}
+    to = {"lab-": "ec2.amazonaws.com", "builder": "ec2.amazonaws.com", "hours": "scheduler.amazonaws.com"}
     for one in handed:
         (service,) = [service for name, service in to.items() if name in json.dumps(one["Resource"])]
         assert one["Condition"] == {"StringEquals": {"iam:PassedToService": service}}

@@ -18,6 +18,7 @@ from tools.template import camel, functions, of_type
 BIN = Path(sys.executable).parent
 ASYNCHRONOUS = ("machine_state_changed", "workflow_ended", "reconcile_labs", "check_audit", "reconcile_account")
 ASYNCHRONOUS += ("back_up_tables", "nightly_backups", "prune_backups", "drill_backups", "backup_broke_off")
+ASYNCHRONOUS += ("image_state_changed", "rebake_images")
 ASYNCHRONOUS += ("aggregate_costs", "refresh_prices", "ingest_bill")
 
 
@@ -116,7 +117,7 @@ def test_a_machine_has_as_long_to_call_home_as_the_stack_says(template: dict[str
 
 def test_news_of_workflows_is_only_of_this_stacks(template: dict[str, Any]) -> None:
     pattern = template["Resources"]["WorkflowEnded"]["Properties"]["Events"]["WorkflowEndedEvent"]["Properties"]["Pattern"]
-    assert len(pattern["detail"]["stateMachineArn"]) == 5
+    assert len(pattern["detail"]["stateMachineArn"]) == 6
     assert pattern["detail"]["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
 
 
@@ -135,7 +136,7 @@ def test_every_function_gets_the_stacks_parameters_and_only_one_the_apis_address
     for name, one in functions(template).items():
         own = one["Properties"]["Environment"]["Variables"]
         assert not set(own) & set(shared), name
-        assert set(own) == ({"API_URL"} if name in ("LaunchMachine", "StartMachine") else set())
+        assert set(own) == ({"API_URL"} if name in ("LaunchMachine", "StartMachine", "LaunchBuilder") else set())
 
 
 def test_config_json_knows_every_variable_that_the_stack_gives(template: dict[str, Any]) -> None:

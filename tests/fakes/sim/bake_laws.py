@@ -1,4 +1,4 @@
-"""What must hold of bakes and images, after every step and at rest? Judged by what EC2 has, and by what the builders truly did."""
+"""What must hold of bakes and images, after every step and at rest? Judged by what EC2 has, and by what builders truly did."""
 
 from __future__ import annotations
 
