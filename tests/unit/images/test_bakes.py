@@ -1,0 +1,199 @@
+"""A bake from the request to the image, and the ways in which it can go wrong: nothing is left, the old image stays served."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib.images import rules, service
+from chalicelib.labs import account
+from tests.fakes.sim.builder import spoil
+from tests.fakes.sim.evidence import Evidence
+from tests.fakes.sim.faults import too_often
+from tests.fakes.sim.invariants import check
+from tests.fakes.sim.town import ADA, ROOT, Town, simulated
+
+
+@pytest.fixture
+def town() -> Iterator[Town]:
+    with simulated() as made:
+        yield made
+
+
+def baked(town: Town) -> str:
+    bake_id = town.bake()
+    town.quiet()
+    assert town.bakes()[bake_id]["state"] == "READY", town.bakes()[bake_id]
+    return bake_id
+
+
+def image_of(town: Town, lab_id: str) -> Any:
+    return town.call("GET", f"/labs/{lab_id}").json["image"]
+
+
+def test_a_bake_ends_in_an_image_that_labs_get_and_nothing_else_is_left(town: Town) -> None:
+    bake_id = baked(town)
+    shown = town.call("GET", f"/images/{bake_id}").json
+    assert shown["state"] == "READY"
+    assert shown["passed"]
+    assert [one["ok"] for one in shown["lessons"]] == [True, True, True]
+    assert len(shown["kernels"][0]["lock_sha256"]) == 64
+    lab_id = town.request()
+    town.quiet()
+    assert image_of(town, lab_id)["bake_id"] == bake_id
+    assert check(town, quiet=True) == []
+
+
+def test_a_lab_without_a_baked_image_installs_and_says_so(town: Town) -> None:
+    lab_id = town.request()
+    town.quiet()
+    assert image_of(town, lab_id) is None
+    launched = [one for one in Evidence(town).facts if one["name"] == "MachineLaunched"]
+    assert '"image":null' in launched[0]["data"]
+
+
+@pytest.mark.parametrize(
+    ("how", "says"), [("lesson", "printed something else"), ("mute", "without a report"), ("dies", "terminated")]
+)
+def test_a_bake_that_fails_leaves_nothing_and_the_old_image_is_still_served(town: Town, how: str, says: str) -> None:
+    old = baked(town)
+    spoil(town.cloud, "genomics", how)
+    bad = town.bake()
+    town.quiet()
+    shown = town.call("GET", f"/images/{bad}").json
+    assert shown["state"] == "FAILED"
+    assert says in shown["cause"]
+    assert check(town, quiet=True) == []
+    assert served(town) == [old]
+    lab_id = town.request()
+    town.quiet()
+    assert image_of(town, lab_id)["bake_id"] == old
+
+
+def served(town: Town) -> list[str]:
+    return [one.id for one in rules.newest_first(service.store.served("genomics"))]
+
+
+def test_a_bake_whose_create_image_is_throttled_for_good_leaves_nothing(town: Town) -> None:
+    old, ec2 = baked(town), town.cloud.client("ec2")
+
+    def throttled(**_: Any) -> Any:
+        raise too_often("ec2")
+
+    ec2.__dict__.pop("create_image", None)
+    ec2._create_image = throttled
+    bad = town.bake()
+    town.quiet()
+    assert town.bakes()[bad]["state"] == "FAILED"
+    assert "many requests" in town.bakes()[bad]["cause"]
+    assert check(town, quiet=True) == []
+    assert served(town) == [old]
+
+
+def test_of_two_bakes_of_one_pack_one_runs_and_the_other_is_told_which(town: Town) -> None:
+    first = town.bake()
+    second = town.call("POST", "/images", {"pack": "genomics"}, who=ROOT)
+    assert second.status == 409
+    assert first in second.json["message"]
+    town.quiet()
+    assert list(town.bakes()) == [first]
+
+
+def test_two_packs_are_baked_side_by_side(town: Town) -> None:
+    for pack in ("genomics", "climate_modeling"):
+        town.bake(pack)
+    town.quiet()
+    assert {one["state"] for one in town.bakes().values()} == {"READY"}
+
+
+def test_only_an_admin_bakes_and_everybody_may_look(town: Town) -> None:
+    refused = town.call("POST", "/images", {"pack": "genomics"}, who=ADA)
+    assert refused.status == 403
+    assert "only an admin may bake images" in refused.json["message"]
+    assert town.call("GET", "/images").json["items"] == []
+
+
+def test_a_pack_that_is_none_cannot_be_baked(town: Town) -> None:
+    answer = town.call("POST", "/images", {"pack": "genomcs"}, who=ROOT)
+    assert answer.status == 404
+    assert answer.json["hint"] == "did you mean 'genomics'?"
+
+
+def test_the_same_request_sent_twice_is_one_bake(town: Town) -> None:
+    sent = [town.api.as_(town.people[ROOT]).send("POST", "/images", {"pack": "genomics"}, key="one-key") for _ in range(2)]
+    assert [one.status for one in sent] == [202, 202]
+    assert sent[0].json["id"] == sent[1].json["id"]
+
+
+def test_the_third_image_retires_the_first_with_its_snapshot_and_its_copy(town: Town) -> None:
+    first = baked(town)
+    others = [baked(town), baked(town)]
+    town.quiet()
+    assert town.bakes()[first]["state"] == "RETIRED"
+    assert served(town) == others[::-1]
+    for region in ("ec2", "ec2@eu-west-1"):
+        assert len(town.cloud.shelf(f"{region}.images")) == 2
+        assert len(town.cloud.shelf(f"{region}.snapshots")) == 2
+
+
+def test_an_image_that_a_machine_lives_on_stays_and_goes_with_a_bake_after_the_machine(town: Town) -> None:
+    first = baked(town)
+    lab_id = town.request()
+    town.quiet()
+    for _ in range(2):
+        baked(town)
+    assert town.bakes()[first]["state"] == "READY"
+    town.delete(lab_id, data="delete")
+    town.quiet()
+    baked(town)
+    assert town.bakes()[first]["state"] == "RETIRED"
+
+
+def test_an_image_that_vanished_costs_a_lab_nothing_but_time(town: Town) -> None:
+    bake_id = baked(town)
+    town.cloud.shelf("ec2.images").drop(town.bakes()[bake_id]["image_id"])
+    lab_id = town.request()
+    town.settle()
+    assert town.lab(lab_id)["phase"] == "READY"
+    assert image_of(town, lab_id) is None
+
+
+def test_a_bake_whose_workflow_is_aborted_is_undone(town: Town) -> None:
+    bake_id = town.bake()
+    for _ in range(3):
+        town.deliver(town.units()[0])
+    town.workflows.break_off()
+    town.quiet()
+    assert town.bakes()[bake_id]["state"] == "FAILED"
+    assert check(town, quiet=True) == []
+
+
+def test_every_week_what_is_old_is_baked_again_through_the_same_gate(town: Town) -> None:
+    old = baked(town)
+    town.invoke("rebake_images", town._timer("rebake_images"))
+    town.quiet()
+    assert len(town.bakes()) == 2
+    assert served(town)[0] != old
+    spoil(town.cloud, "genomics", "lesson")
+    town.invoke("rebake_images", town._timer("rebake_images"))
+    town.quiet()
+    assert len(served(town)) == 2
+    assert [one["state"] for one in town.bakes().values()].count("FAILED") == 1
+
+
+def test_kept_images_are_listed_with_what_they_cost_and_leftovers_are_removed(town: Town) -> None:
+    baked(town)
+    ec2 = town.cloud.client("ec2")
+    leftover = {
+        "Tags": [{"Key": "aws-research-wizard:stage", "Value": "test"}, {"Key": "aws-research-wizard:bake", "Value": "x"}]
+    }
+    ec2.put("snapshots", "snap-lost", {"SnapshotId": "snap-lost", "VolumeSize": 60, **leftover})
+    report = account.reconcile(account.asked({"grace_minutes": 0}, town.now), town.now)
+    rows = {(one.kind, one.verdict): one for one in report.findings}
+    kept = rows["snapshot", "keep"]
+    assert kept.reason.startswith("kept for labs of genomics")
+    assert kept.monthly_cost
+    assert kept.monthly_cost.amount == 3
+    assert rows["snapshot", "report"].id == "snap-lost"
