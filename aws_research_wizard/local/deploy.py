@@ -99,14 +99,14 @@ class Deployer:
     infra: str
     progress: Callable[[str], None]
 
-    def client(self, service: str, **options: Any) -> Any:
-        """A client of the emulator."""
+    def client(self, service: str, endpoint: str = "", **options: Any) -> Any:
+        """A client of the emulator, or of another endpoint."""
         import boto3
         from botocore.config import Config
 
         return boto3.client(  # type: ignore[call-overload]
             service,
-            endpoint_url=self.emulator,
+            endpoint_url=endpoint or self.emulator,
             region_name=REGION,
             aws_access_key_id=ACCOUNT,
             aws_secret_access_key="local",  # noqa: S106 - the emulator checks no signature
@@ -122,6 +122,7 @@ class Deployer:
         s3.put_object(Bucket=CODE_BUCKET, Key=f"{STAGE}/template.json", Body=body)
         self._make_stack(cloudformation, f"{self.emulator}/{CODE_BUCKET}/{STAGE}/template.json", package, parameters or {})
         self._lock_buckets(s3, package)
+        self._make_profiles(package)
         if key := package.manifest.get("bundle_key"):
             self._upload(s3, ARTIFACTS_BUCKET, key, package.folder / Path(key).name)
         post_json(f"{self.emulator}/_local/save", {}, timeout=60)
@@ -150,6 +151,22 @@ class Deployer:
             rule = {key: defaults[value["Ref"]] for key, value in wanted["Rule"]["DefaultRetention"].items()}
             lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": rule}}
             s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration=lock)
+
+    def _make_profiles(self, package: Package) -> None:
+        """The stack's instance profiles, in the IAM that EC2 asks here: it is not that of the emulator's CloudFormation."""
+        template = json.loads((package.folder / "template.json").read_text())["Resources"]
+        iam = self.client("iam", self.infra)
+        known = {one["InstanceProfileName"] for one in iam.list_instance_profiles()["InstanceProfiles"]}
+        for one in template.values():
+            if one["Type"] != "AWS::IAM::InstanceProfile":
+                continue
+            role = template[one["Properties"]["Roles"][0]["Ref"]]["Properties"]
+            name = one["Properties"]["InstanceProfileName"]["Fn::Sub"].replace("${Stage}", STAGE)
+            if name not in known:
+                trust = json.dumps(role["AssumeRolePolicyDocument"])
+                iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+                iam.create_instance_profile(InstanceProfileName=name)
+                iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
 
     def _make_stack(self, cloudformation: Any, template_url: str, package: Package, parameters: Mapping[str, str]) -> None:
         from botocore.exceptions import ClientError
