@@ -16,6 +16,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -164,7 +165,8 @@ class Deployer:
             name = one["Properties"]["InstanceProfileName"]["Fn::Sub"].replace("${Stage}", STAGE)
             if name not in known:
                 trust = json.dumps(role["AssumeRolePolicyDocument"])
-                iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+                with suppress(iam.exceptions.EntityAlreadyExistsException):
+                    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
                 iam.create_instance_profile(InstanceProfileName=name)
                 iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
 
