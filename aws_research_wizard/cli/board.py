@@ -133,7 +133,11 @@ def _detail(name: str, data: Mapping[str, Any]) -> str:
     match name:
         case "EnvironmentResolved":
             return ", ".join(data.get("kernels") or ())
-        case "MachineLaunched" | "LabScaled":
+        case "MachineLaunched":
+            image = data.get("image") or {}
+            baked = f" · baked image of {str(image['baked_at'])[:10]}" if image else ""
+            return f"{data.get('instance_type') or ''}{baked}"
+        case "LabScaled":
             return str(data.get("instance_type") or "")
         case _:
             return str(data.get("cause") or "")

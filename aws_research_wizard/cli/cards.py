@@ -53,6 +53,7 @@ def page(lab: "LabView", cost: str = "") -> str:
             ("Domain", lab["domain"]),
             ("Kernels", ", ".join(kernel["display_name"] for kernel in lab["kernels"])),
             ("Machine", " · ".join(part for part in (lab["instance_type"], lab["instance_id"], price) if part)),
+            ("Image", baked(lab)),
             ("Cost", cost),
             ("Heard", screen.ago(machine["last_heartbeat"] if machine else None)),
             ("Storage", screen.gigabytes(lab["shared_storage_gb"]) + (f", {storage} used" if storage else "")),
@@ -84,6 +85,14 @@ def release(lab: "LabView") -> str:
     return " · ".join(part for part in (lab["release"] or "", there, note or "", how) if part)
 
 
+def baked(lab: "LabView") -> str:
+    """What its machine was launched from."""
+    image = lab.get("image")
+    if image:
+        return f"{image['image_id']}, baked {screen.ago(image['baked_at'])} ({image['bake_id']})"
+    return "plain, everything installed at its first boot" if lab["instance_id"] else ""
+
+
 def used(lab: "LabView") -> str:
     """How much the people's files take, as the machine last said; empty when it never did."""
     return screen.size(lab["storage"]["used_bytes"]) if lab["storage"] else ""
@@ -94,6 +103,8 @@ def ready(lab: "LabView", took: str = "") -> str:
     price = screen.money(lab["price_per_hour"], "hour")
     head = f"Lab {screen.paint(lab['id'], 'bold')} ready on {lab['instance_type']}{f' in {took}' if took else ''}"
     kernels = f"Kernels: {', '.join(kernel['display_name'] for kernel in lab['kernels'])}"
+    image = lab.get("image")
+    kernels += f" · baked image of {image['baked_at'][:10]}" if image else " · installed: no baked image"
     examples = f"{_count(lab['example_notebooks'])} in ~/examples" if lab["example_notebooks"] else ""
     return "\n".join([_ticked(head, f"({price} while running)" if price else "", tick=False), _ticked(kernels, examples)])
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aws_research_wizard.cli import linting, own_packs, screen
+from aws_research_wizard.cli import baking, linting, own_packs, screen
 from aws_research_wizard.cli.session import PROGRAM, Format, command, connect, emit, group
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def show(pack: str, output: Format) -> None:
     emit(output, found, lambda: _page(found))
 
 
+command(app, "bake", "packs bake genomics", "packs bake genomics --no-wait")(baking.bake)
+command(app, "images", "packs images", "packs images --pack genomics")(baking.images)
 command(app, "lint", "packs lint all", "packs lint ./my_field --execute", "packs lint genomics --output json")(linting.lint)
 command(app, "add", "packs add packs/my_group")(own_packs.add)
 command(app, "remove", "packs remove my_group")(own_packs.remove)

@@ -300,6 +300,20 @@ class Calls:
         """One pack, as written or with everything it extends."""
         return self._get(f"/packs/{_part(name)}", {"resolved": "true" if resolved else None})
 
+    # images
+
+    def bake(self, pack: str, key: str = "") -> shapes.ImageView:
+        """Bake a pack into an image (administrators); the answer is the bake, BAKING."""
+        return self._send("POST", "/images", {"pack": pack}, key=key)
+
+    def images(self, pack: str = "") -> Iterator[shapes.ImageView]:
+        """Bakes and their images; of one pack the newest first."""
+        return self._pages("/images", {"pack": pack or None})
+
+    def image(self, bake_id: str) -> shapes.ImageView:
+        """One bake, and its image once there is one."""
+        return self._get(f"/images/{_part(bake_id)}")
+
     # people of the stage (for administrators)
 
     def people(self) -> Iterator[shapes.PersonView]:

@@ -77,6 +77,20 @@ class Client:
         """One domain; `resolved` also says which pack each value came from."""
         return models.PackView.model_validate(self.calls.pack(name, resolved=resolved))
 
+    # images
+
+    def bake(self, pack: str) -> models.ImageView:
+        """Bake a pack into an image that labs start from (administrators)."""
+        return models.ImageView.model_validate(self.calls.bake(pack))
+
+    def images(self, pack: str = "") -> Iterator[models.ImageView]:
+        """Bakes and their images."""
+        return map(models.ImageView.model_validate, self.calls.images(pack))
+
+    def image(self, bake_id: str) -> models.ImageView:
+        """One bake, and its image once there is one."""
+        return models.ImageView.model_validate(self.calls.image(bake_id))
+
     # labs
 
     def labs(self) -> Iterator[models.LabView]:

@@ -24,6 +24,7 @@ import httpx
 from aws_research_wizard.client.mock_audit import MockAudit
 from aws_research_wizard.client.mock_backups import MockBackups
 from aws_research_wizard.client.mock_costs import MockCosts
+from aws_research_wizard.client.mock_images import MockImages
 from aws_research_wizard.client.mock_labs import EMAIL, FROM, PACKS, Json, RefusedError, gigabytes, iso
 from aws_research_wizard.client.mock_limits import MockLimits
 
@@ -47,6 +48,7 @@ class MockCloud(MockBackups):
         self.audit = MockAudit()
         self.terms = MockLimits()
         self.costs = MockCosts()
+        self.images = MockImages()
         self._answered: dict[str, tuple[int, Any]] = {}
         self.transport = httpx.MockTransport(self._answer)
 
@@ -297,6 +299,9 @@ ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("POST", "/packs/uploads", MockCloud._offer_pack),
     ("DELETE", f"/packs/{ID}", MockCloud._remove_pack),
     ("PUT", f"/uploads/{ID}", MockCloud._put),
+    ("POST", "/images", lambda cloud, asked: cloud.images.bake(asked["pack"], cloud.email, iso(cloud.now))),
+    ("GET", "/images", lambda cloud, asked: cloud.images.page(asked.get("pack", ""))),
+    ("GET", f"/images/{ID}", lambda cloud, _, bake_id: cloud.images.look(bake_id, iso(cloud.now))),
     ("GET", "/account", MockCloud._account),
     ("POST", "/account/reconcile", MockCloud._look),
     ("GET", "/audit", lambda cloud, asked: (200, cloud.audit.page(asked))),

@@ -133,6 +133,7 @@ class MockLabs:
             "access_mode": "local",
             "price_per_hour": {"amount": "0.504", "currency": "USD", "as_of": "2026-11-01"},
             "kernels": [{name: kernel[name] for name in ("name", "display_name")} for kernel in PACKS[wish["domain"]]["kernels"]],
+            "image": None,
             "example_notebooks": 2 if wish.get("notebook_examples", True) else 0,
             "generation": 0,
             "created_at": iso(self.now),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 AT_REST = frozenset({"READY", "STOPPED", "DELETED", "FAILED"})
 FIRST_PAUSE, LONGEST_PAUSE = 0.4, 2.0
+UNDER_WAY = ("RUNNING", "BAKING")
 PATIENCE = 300.0  # seconds without an answer before watching gives up
 
 
@@ -121,10 +122,10 @@ Piece = TypeVar("Piece", bound=Mapping[str, Any])
 
 
 def news(fetch: Callable[[], Piece], first: Piece, sleep: Callable[[float], None] = time.sleep) -> Iterator[Piece]:
-    """A backup, restore or drill as it goes on, the first at once, the last when it is over. What lags behind is read again."""
+    """A backup, restore, drill or bake as it goes on, the first at once, the last when it is over. What lags is read again."""
     seen, answered, pause = first, time.monotonic(), FIRST_PAUSE
     yield seen
-    while seen["state"] == "RUNNING":
+    while seen["state"] in UNDER_WAY:
         sleep(pause)
         pause = min(pause * 1.3, LONGEST_PAUSE)
         try:
@@ -140,7 +141,7 @@ def over(fetch: Callable[[], Piece], timeout: float | None = None) -> Piece:
     """The piece once it is over; NoAnswerYet after `timeout` seconds."""
     began = time.monotonic()
     for seen in news(fetch, fetch()):
-        if seen["state"] == "RUNNING" and timeout is not None and time.monotonic() - began > timeout:
+        if seen["state"] in UNDER_WAY and timeout is not None and time.monotonic() - began > timeout:
             raise NoAnswerYet(f"{seen['id']} is still RUNNING after {timeout:.0f} s", "it goes on by itself; look again later")
     return seen
 
