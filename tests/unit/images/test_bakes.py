@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.images import rules, service
+from chalicelib.images import baking, rules, service
 from chalicelib.labs import account
+from chalicelib.runtime.errors import Conflict, Retryable
 from tests.fakes.sim.builder import spoil
 from tests.fakes.sim.evidence import Evidence
 from tests.fakes.sim.faults import too_often
@@ -99,6 +100,35 @@ def test_of_two_bakes_of_one_pack_one_runs_and_the_other_is_told_which(town: Tow
     assert first in second.json["message"]
     town.quiet()
     assert list(town.bakes()) == [first]
+
+
+def test_of_two_bakes_that_cross_the_transaction_lets_one_in(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = town.bake()
+    monkeypatch.setattr(service.store, "busy", lambda _pack: "")
+    with pytest.raises(Conflict):
+        service.begin("genomics", town.now, ROOT, "c")
+    assert list(town.bakes()) == [first]
+
+
+def test_an_image_that_is_still_pending_is_not_served(town: Town) -> None:
+    bake_id = town.bake()
+    while not town.bakes()[bake_id].get("image_id"):
+        town.deliver(town.units()[0])
+    with pytest.raises(Retryable, match="pending"):
+        baking.register_image(bake_id, 1, town.now)
+    assert served(town) == []
+
+
+def test_an_orphan_builder_is_ended_by_the_sweep(town: Town) -> None:
+    bake_id = baked(town)
+    tags = {"stage": "test", "bake": bake_id}
+    written = [{"Key": f"aws-research-wizard:{key}", "Value": value} for key, value in tags.items()]
+    ec2 = town.cloud.client("ec2")
+    ec2.run_instances(
+        InstanceType="r6i.2xlarge", ImageId="ami-12c6146b", TagSpecifications=[{"ResourceType": "instance", "Tags": written}]
+    )
+    town.invoke("reconcile_labs", town._timer("reconcile_labs"))
+    assert {one["State"]["Name"] for _, one in town.cloud.shelf("ec2.instances").items()} <= {"shutting-down", "terminated"}
 
 
 def test_two_packs_are_baked_side_by_side(town: Town) -> None:
