@@ -138,7 +138,7 @@ def test_a_role_is_handed_to_machines_and_to_schedules_only(template: dict[str, 
     for one in handed:
         (service,) = [service for name, service in to.items() if name in json.dumps(one["Resource"])]
         assert one["Condition"] == {"StringEquals": {"iam:PassedToService": service}}
-    assert len(handed) == 6
+    assert len(handed) == 7
 
 
 def test_machines_storage_and_groups_are_changed_only_with_the_stages_tag(template: dict[str, Any]) -> None:

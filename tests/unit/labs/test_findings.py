@@ -192,7 +192,8 @@ def test_what_somebody_tagged_to_be_kept_is_kept() -> None:
     assert (found.verdict, found.reason) == (Verdict.KEEP, "kept by ada@uni.edu")
 
 
-EVERY_KIND: list[Kind | What] = [*Kind, *What]
+OF_BAKES = (What.BUILDER, What.BUILDER_GROUP, What.IMAGE, What.SNAPSHOT)  # no lab has them
+EVERY_KIND: list[Kind | What] = [*Kind, *(one for one in What if one not in OF_BAKES)]
 labs_ = st.one_of(
     st.none(),
     st.builds(
@@ -292,3 +293,28 @@ def test_the_same_trouble_is_told_once() -> None:
     assert len(told(report(finding(1), finding(3, Verdict.REMOVE, outcome="done")), first)) == 1
     assert told(report(finding(1), dry_run=True), None) == ()
     assert told(report(), first) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "verdict"),
+    [
+        (What.BUILDER, "BAKING", Verdict.KEEP),
+        (What.BUILDER, "READY", Verdict.REMOVE),
+        (What.BUILDER_GROUP, "FAILED", Verdict.REMOVE),
+        (What.IMAGE, "READY", Verdict.KEEP),
+        (What.SNAPSHOT, "RETIRED", Verdict.REMOVE),
+    ],
+)
+def test_parts_of_bakes_belong_to_their_bake(kind: What, state: str, verdict: Verdict) -> None:
+    from chalicelib.images.rules import State as BakeState
+    from tests.unit.images.test_rules import bake
+
+    owner = Owner(bake=bake(state=BakeState(state)))
+    found = judge(Thing(kind, "part-1", "", bake="bake-20261129-040000-abcd", made_at=NOW - GRACE), owner, NOW, NOW)
+    assert found.verdict is verdict
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [(What.IMAGE, Verdict.REPORT), (What.BUILDER, Verdict.REMOVE)])
+def test_an_image_of_an_unknown_bake_is_reported_and_its_builder_ended(kind: What, verdict: Verdict) -> None:
+    found = judge(Thing(kind, "part-1", "", bake="bake-20261129-040000-abcd", made_at=NOW - GRACE), Owner(), NOW, NOW)
+    assert found.verdict is verdict
