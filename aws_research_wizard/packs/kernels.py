@@ -7,7 +7,6 @@ from pathlib import PurePosixPath
 from aws_research_wizard.packs import locks
 from aws_research_wizard.packs.findings import Finding, Place, finding
 from aws_research_wizard.packs.production import kernels, packs, reading
-from aws_research_wizard.packs.solving import SOLVERS
 from aws_research_wizard.packs.subject import Subject
 
 VERSIONS = {
@@ -107,10 +106,7 @@ def _locked(subject: Subject, kernel: packs.Kernel) -> Iterator[Finding]:
     name = PurePosixPath(kernels.lock_path(kernel)).name
     file = subject.folder / "locks" / name
     if not file.is_file():
-        if kernel.language in SOLVERS:
-            yield finding("P210", place, f"{kernel.name} has no lock (locks/{name})", again)
-        else:
-            yield finding("P218", place, f"{kernel.name} is locked when its image is first baked")
+        yield finding("P210", place, f"{kernel.name} has no lock (locks/{name})", again)
         return
     try:
         text = file.read_text("utf-8")

@@ -46,25 +46,22 @@ def lint(files: Sequence[Path], region: str, today: date) -> Iterator[Report]:
 
 def one(file: Path, region: str, today: date) -> Report:
     """The report of one pack file, ours or an older one."""
-    document, found = documents.read(file, documents.OLDER_BYTES if file.name == shelf.OLDER else documents.MOST_BYTES)
-    name = lineage.named(file, document.values if document else None)
+    on_table, found = subject(file, region, today)
+    if on_table:
+        found += [one for check in CHECKS for one in check(on_table)]
+    name = on_table.name if on_table else lineage.named(file, None)
+    return Report(name, str(file), _sorted(found, str(file)), on_table.pack if on_table else None)
+
+
+def subject(file: Path, region: str, today: date) -> tuple[Subject | None, list[Finding]]:
+    """The pack to look at closer, and what its file, its shape and its parents are found to be. None: there is no pack."""
+    document, found = documents.read(file)
     if document is None:
-        return Report(name, str(file), tuple(found))
-    subject, more = _subject(file, document, name, region, today)
-    found += more
-    if subject:
-        found += [one for check in CHECKS for one in check(subject)]
-    return Report(name, str(file), _sorted(found, str(file)), subject.pack if subject else None)
-
-
-def _subject(
-    file: Path, document: documents.Document, name: str, region: str, today: date
-) -> tuple[Subject | None, list[Finding]]:
-    """The pack to look at closer, and what its shape and its parents are found to be."""
-    found = shape.findings(document)
+        return None, found
+    found += shape.findings(document)
     if not isinstance(document.values, dict):
         return None, found
-    own = document.values
+    own, name = document.values, lineage.named(file, document.values)
     if isinstance(own.get("name"), str) and own["name"] != name:
         found.append(finding("P106", document.at("name"), f"the pack '{own['name'][:64]}' stands in the folder '{name[:64]}'"))
     line = lineage.of(document, name, shelf.around(file.parent))
