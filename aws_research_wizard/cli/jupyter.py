@@ -1,6 +1,18 @@
 """The commands about labs, in the order of a lab's life."""
 
-from aws_research_wizard.cli import backups, changing, costs, hours, idle, importing, looking, making, members, upgrading
+from aws_research_wizard.cli import (
+    backups,
+    changing,
+    costs,
+    hours,
+    idle,
+    importing,
+    looking,
+    making,
+    members,
+    upgrading,
+    uploading,
+)
 from aws_research_wizard.cli.session import Format, command, group
 
 app = group("Labs: make, open, stop, start, scale, delete, share them.")
@@ -76,4 +88,10 @@ command(
     "jupyter import-environment --kernels current_kernels.txt --packages current_packages.txt --domain custom",
     "jupyter import-environment --packages requirements.txt --domain my_group --dry-run",
 )(importing.import_environment)
+command(
+    app,
+    "import-notebooks",
+    "jupyter import-notebooks --source ./notebooks/ --destination s3://bucket/notebooks/ --dry-run",
+    "jupyter import-notebooks --source ./notebooks/ --destination s3://bucket/notebooks/",
+)(uploading.import_notebooks)
 app.add_command(members.users, "users")
