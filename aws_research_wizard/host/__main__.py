@@ -6,7 +6,7 @@ from importlib import import_module
 
 from aws_research_wizard.host.machine import Machine
 
-PARTS = ("boot", "supervise", "proxy", "serve", "agent", "piece", "upgrade", "prove", "smoke")
+PARTS = ("boot", "bake", "supervise", "proxy", "serve", "agent", "piece", "upgrade", "prove", "smoke")
 
 
 def main(words: list[str]) -> int:

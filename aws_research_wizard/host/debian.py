@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 import threading
 import time
@@ -61,9 +62,22 @@ def require(program: str, package: str, log: Path) -> None:
 
 def _install(packages: Sequence[str], log: Path) -> Tools:
     with ONE_AT_A_TIME:
+        if _installed(packages):
+            return Tools(detail="all on this system already")
         apt(["update", "-q"], log)
         apt(["install", "-y", "-q", "--no-install-recommends", *packages], log)
     return Tools(detail=f"{len(packages)} packages installed")
+
+
+def _installed(packages: Sequence[str]) -> bool:
+    """Say whether the system has them all, as an image has that was made with them."""
+    words = ["dpkg-query", "--show", "--showformat", "${db:Status-Abbrev}\n", *packages]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return False
+    states = done.stdout.split()
+    return not done.returncode and len(states) >= len(packages) and all(state == "ii" for state in states)
 
 
 def apt(words: Sequence[str], log: Path) -> None:
@@ -90,6 +104,7 @@ def _unpack(cache: Path, packages: Sequence[str], log: Path) -> Tools:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
             _fetch(place, missing, log)
+        unpacked.come_here(place)
     return _tools(place, len(missing))
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aws_research_wizard.host import commands
+from aws_research_wizard.host import commands, files
 from aws_research_wizard.host.steps import CommandFailed
 
 FINGERPRINT, COMPILED = ".wizard-fingerprint", ".wizard-compiled"
@@ -88,6 +88,14 @@ class Maker:
     def _pip(self, made: Path, *words: str) -> None:
         commands.run([self.uv, "pip", "install", "--python", str(made / "bin/python"), *words], self.log)
 
+    def compile(self, place: Path) -> None:
+        """Compile what is not compiled yet in an environment, with all processors: nobody is served here yet."""
+        if not (place / "bin/python").exists():
+            return  # of another language
+        words = [str(place / "bin/python"), "-m", "compileall", "-q", "-j", "0", str(place / "lib")]
+        subprocess.run(words, check=False, capture_output=True, env=commands.clean_env())
+        files.write(place / COMPILED, "")
+
     def _compile(self, made: Path) -> None:
         if not (made / COMPILED).exists():
             words = ["nice", "-n", "19", str(made / "bin/python"), "-m", "compileall", "-q", str(made / "lib")]
@@ -107,9 +115,10 @@ class Maker:
 
 def _copy(source: Path, target: Path) -> None:
     """Link every file of `source` below `target`."""
-    done = subprocess.run(["cp", "-al", str(source), str(target)], check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise CommandFailed(f"the environment could not be linked: {commands.telling(done.stderr)}", done.stderr.splitlines())
+    try:
+        files.link_tree(source, target)
+    except OSError as error:
+        raise CommandFailed(f"the environment could not be linked: {error}", []) from error
 
 
 @contextmanager

@@ -1,4 +1,7 @@
-"""How is something written so that a crash leaves either the old or the new, and a secret is never readable by others?"""
+"""How is something written so that a crash leaves either the old or the new, and a secret is never readable by others?
+
+And how is a whole tree of files that nobody writes into given to one more machine without copying it?
+"""
 
 import json
 import os
@@ -35,6 +38,26 @@ def _says(path: Path, text: str, mode: int) -> bool:
         return path.stat().st_mode & 0o7777 == mode and not path.is_symlink() and path.read_text() == text
     except (OSError, ValueError):
         return False
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Make `target` a tree of its own folders and of hard links to the files of `source`."""
+    _link_folder(os.fspath(source), os.fspath(target))
+
+
+def _link_folder(source: str, target: str) -> None:
+    os.mkdir(target)  # noqa: PTH102 (tens of thousands of files: text is several times quicker than paths)
+    with os.scandir(source) as found:
+        for one in found:
+            beside = f"{target}/{one.name}"
+            if one.is_dir(follow_symlinks=False):
+                _link_folder(one.path, beside)
+            elif one.is_symlink():
+                os.symlink(os.readlink(one.path), beside)  # noqa: PTH115, PTH211
+            else:
+                os.link(one.path, beside)
+    mode = os.stat(source).st_mode & 0o7777  # noqa: PTH116
+    os.chmod(target, mode)  # noqa: PTH101
 
 
 def write_json(path: Path, value: Any, mode: int = PRIVATE) -> None:

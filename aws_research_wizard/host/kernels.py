@@ -29,7 +29,7 @@ def install(machine: Machine, kernel: Kernel) -> str:
 def polish(machine: Machine, kernel: Kernel) -> None:
     """Compile a kernel's environment in the background."""
     if kernel.language == "python" and kernel.lock:
-        maker(machine, machine.logs / f"kernel-{kernel.name}.log").polish(_place(machine, kernel), locks.path(machine, kernel))
+        maker(machine, machine.logs / f"kernel-{kernel.name}.log").polish(where(machine, kernel), locks.path(machine, kernel))
 
 
 def maker(machine: Machine, log: Path) -> Maker:
@@ -66,7 +66,7 @@ def of_another_release(machine: Machine) -> bool:
 def _python(machine: Machine, kernel: Kernel, log: Path) -> str:
     lock = locks.provide(machine, kernel)
     tools = debian.provide(machine, kernel.system_packages, log)
-    place = _place(machine, kernel)
+    place = where(machine, kernel)
     how = maker(machine, log).make(place, lock)
     library.provide(place)
     register(machine.kernel_specs, kernel, place, tools, log)
@@ -98,7 +98,7 @@ def environment(kernel: Kernel, place: Path, tools: Tools) -> dict[str, str]:
     return env
 
 
-def _place(machine: Machine, kernel: Kernel) -> Path:
+def where(machine: Machine, kernel: Kernel) -> Path:
     """Where the kernel's environment is: under its plain name, or beside it where another release's stands (people use it)."""
     plain, lock = machine.opt / "kernels" / kernel.name, locks.path(machine, kernel)
     made = maker(machine, machine.logs / f"kernel-{kernel.name}.log")

@@ -127,6 +127,7 @@ def beside(cache: Path, missing: Sequence[Pin], log: Path) -> Tools:
                 files.write_json(tree / "newer.json", newer, files.PUBLIC)
                 tree.chmod(0o755)
                 tree.replace(place)
+        unpacked.come_here(place)
     words = f"{len(missing)} packages unpacked beside this system"
     return Tools(unpacked.programs(place), unpacked.libraries(place), _told(words, files.read_json(place / "newer.json")), place)
 

@@ -5,7 +5,6 @@ orders say is never used, be it fetched or found; what was half fetched is not t
 """
 
 import hashlib
-import hmac
 import os
 import time
 import urllib.request
@@ -14,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from aws_research_wizard.host import files, proof
+from aws_research_wizard.host import files, signing
 from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.metadata import Credentials, Metadata
 from aws_research_wizard.host.orders import Kernel
@@ -75,22 +74,14 @@ def signed(uri: str, region: str, override: str | None, credentials: Credentials
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     base = f"{override.rstrip('/')}/{bucket}" if override else f"https://{bucket}.s3.{region}.{suffix}"
     url = f"{base}/{quote(key)}"
-    place, stamp = urlsplit(url), now.strftime("%Y%m%dT%H%M%SZ")
+    place = urlsplit(url)
     headers = {
         "host": place.netloc,
         "x-amz-content-sha256": EMPTY,
-        "x-amz-date": stamp,
+        "x-amz-date": signing.stamp(now),
         "x-amz-security-token": credentials.token,
     }
-    names = ";".join(sorted(headers))
-    lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
-    scope = f"{stamp[:8]}/{region}/s3/aws4_request"
-    canonical = f"GET\n{place.path}\n\n{lines}\n{names}\n{EMPTY}"
-    secret = proof.key(credentials.secret_key, stamp[:8], region, "s3")
-    signature = hmac.new(secret, proof.to_sign(stamp, scope, canonical), hashlib.sha256).hexdigest()
-    headers["Authorization"] = (
-        f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
-    )
+    headers["Authorization"] = signing.authorization(credentials, ("GET", place.path), headers, b"", region, "s3")
     return urllib.request.Request(url, headers=headers)  # noqa: S310 (https, or the emulator on this machine)
 
 

@@ -6,13 +6,16 @@ tree may be made in one place and moved to the one that it is told of.
 
 import os
 import re
+import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from aws_research_wizard.host import commands
+from aws_research_wizard.host import commands, files
 
 SCRIPT_BYTES = 200_000
+AT = ".at"
+"""Names the place that a tree's scripts were pointed at."""
 _OWN_PART = re.compile(rb"(?<![\w/.-])/usr/(?:lib|libexec|share)/[\w.+-]+")
 _QUIET = {"LC_ALL": "C"}
 PROGRAMS = ("usr/bin", "bin", "usr/local/bin", "usr/games")
@@ -25,6 +28,7 @@ def unpack(debs: Sequence[Path], tree: Path, place: Path, log: Path) -> None:
         list(pool.map(lambda deb: commands.run(["dpkg", "-x", str(deb), str(tree)], log, _QUIET), sorted(debs)))
     point_at(place, tree)
     relink(tree)
+    (tree / AT).write_text(str(place))
 
 
 def point_at(place: Path, tree: Path) -> None:
@@ -39,6 +43,23 @@ def point_at(place: Path, tree: Path) -> None:
             text = file.read_bytes()
             if text.startswith(b"#!"):
                 file.write_bytes(_OWN_PART.sub(moved, text))
+
+
+def come_here(place: Path) -> None:
+    """Point scripts here that were pointed at another place: the tree came in an image, whose files are not to be written into."""
+    now = str(place)
+    before = (place / AT).read_text() if (place / AT).exists() else now
+    if before == now:
+        return
+    for file in place.rglob("*"):
+        if file.is_file() and not file.is_symlink() and file.stat().st_size < SCRIPT_BYTES:
+            text = file.read_bytes()
+            if text.startswith(b"#!") and before.encode() in text:
+                beside = file.with_name(f".{file.name}.moved")
+                beside.write_bytes(text.replace(before.encode(), now.encode()))
+                shutil.copymode(file, beside)
+                beside.replace(file)
+    files.write(place / AT, now)
 
 
 def relink(tree: Path) -> None:

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from aws_research_wizard.local import pruning
+from aws_research_wizard.local import images, pruning
 from aws_research_wizard.local.home import ACCOUNT, REGION
 from aws_research_wizard.local.power import GONE
 
@@ -26,7 +26,7 @@ FORMAT = 1
 
 @dataclass
 class Launched:
-    """An answered RunInstances: what was asked, which instances came of it, and the answer."""
+    """An answered RunInstances: what was asked, which instances came of it (none: an answered CopyImage), and the answer."""
 
     asked: tuple[tuple[str, str], ...]
     instance_ids: tuple[str, ...]
@@ -41,6 +41,7 @@ class Memory:
     tokens: dict[str, Launched] = field(default_factory=dict)
     sold_out: frozenset[str] = frozenset()
     ended: dict[str, datetime] = field(default_factory=dict)
+    images: dict[str, images.Picture] = field(default_factory=dict)
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
 
@@ -52,6 +53,7 @@ class Backends:
 
         _terminate_once()
         _take_user_data_as_it_is()
+        images.teach()
         self.path = path
         self.parts = {service: moto.backends.get_backend(service)[ACCOUNT] for service in SERVICES}
         self.memory = Memory()
@@ -63,7 +65,8 @@ class Backends:
         if saved["format"] != FORMAT:
             raise RuntimeError(f"{self.path} was written by another version; run: aws-research-wizard local reset")
         self.memory = saved["memory"]
-        vars(self.memory).setdefault("ended", {})  # of a file that was written before instances were forgotten
+        for later in ("ended", "images"):  # of a file that was written before these were kept
+            vars(self.memory).setdefault(later, {})
         for service, region in SERVICES.items():
             dict.__setitem__(self.parts[service], region, saved["services"][service])
 
@@ -88,7 +91,7 @@ class Backends:
         return [one for reservation in list(self.ec2.reservations.values()) for one in reservation.instances]
 
     def forget(self, now: datetime) -> int:
-        """Forget instances that were terminated a while ago, and later their client tokens; returns how many."""
+        """Forget instances that were terminated a while ago, later their client tokens, and images; returns how many."""
         states, ended = self.memory.states, self.memory.ended
         for name, state in states.items():
             if state == "terminated":
@@ -103,7 +106,7 @@ class Backends:
             self.ec2.tags.pop(name, None)
             self.ec2.iam_instance_profile_associations.pop(name, None)
         self._forget_tokens(now)
-        return len(gone)
+        return len(gone) + images.forget(self.memory.images, now)
 
     def _forget_tokens(self, now: datetime) -> None:
         """A token outlives its instance, so that a launch that comes late does not start another."""
@@ -111,7 +114,7 @@ class Backends:
             name for name, at in self.memory.ended.items() if name not in self.memory.states and now - at > pruning.TOKEN_HOURS
         }
         for token, launched in list(self.memory.tokens.items()):
-            if old.issuperset(launched.instance_ids):
+            if launched.instance_ids and old.issuperset(launched.instance_ids):
                 del self.memory.tokens[token]
         for name in old:
             del self.memory.ended[name]

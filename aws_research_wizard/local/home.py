@@ -126,6 +126,10 @@ class Home:
         return self.root / "machines"
 
     @property
+    def snapshots(self) -> Path:
+        return self.root / "snapshots"
+
+    @property
     def efs(self) -> Path:
         return self.root / "efs"
 

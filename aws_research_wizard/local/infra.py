@@ -20,8 +20,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-from aws_research_wizard.local import power, pruning
+from aws_research_wizard.local import images, power, pruning
 from aws_research_wizard.local.backends import Backends, Launched
+from aws_research_wizard.local.home import REGION
 from aws_research_wizard.local.imds import Metadata
 from aws_research_wizard.local.signatures import identity_refusal
 
@@ -46,12 +47,6 @@ def error_xml(refusal: power.Refusal) -> Reply:
         f"<RequestID>{uuid.uuid4()}</RequestID></Response>"
     )
     return Reply(f"{refusal.status} Error", text.encode(), "text/xml")
-
-
-def numbered(form: dict[str, str], name: str) -> list[str]:
-    """The values of ``name.1``, ``name.2`` … and of a bare ``name``."""
-    pattern = re.compile(rf"^{name}(\.\d+)?$")
-    return [value for key, value in form.items() if pattern.match(key)]
 
 
 class Infrastructure:
@@ -94,6 +89,8 @@ class Infrastructure:
                 answer = self._wait(dict(parse_qsl(environ.get("QUERY_STRING", ""))))
             case "POST", ["instances", instance_id]:
                 answer = self._confirm(instance_id, str(sent.get("state", "")))
+            case "POST", ["images", image_id]:
+                answer = self._confirm_image(image_id, str(sent.get("state", "")), str(sent.get("cause", "")))
             case "POST", ["capacity"]:
                 with self.changed:
                     self.backends.memory.sold_out = frozenset(map(str, sent.get("unavailable", [])))
@@ -108,7 +105,9 @@ class Infrastructure:
         with self.changed:
             self.changed.wait_for(lambda: self.version != since, timeout=seconds)
             self._forget()
-            return {"version": self.version, "instances": [self._seen(one) for one in self.backends.instances()]}
+            instances = [self._seen(one) for one in self.backends.instances()]
+            pictures = images.seen(self.backends.ec2, self.backends.memory.images)
+            return {"version": self.version, "instances": instances, **pictures}
 
     def _forget(self) -> None:
         """What ended long ago is forgotten now and then; the hypervisor that asks for changes is the clock."""
@@ -124,6 +123,7 @@ class Infrastructure:
             "type": found.instance_type,
             "user_data": str(found.user_data or ""),
             "storage": self.backends.storage_of(found),
+            "snapshot": images.snapshot_of(found.image_id, self.backends.memory.images),
         }
 
     def _confirm(self, instance_id: str, state: str) -> dict[str, Any]:
@@ -139,6 +139,16 @@ class Infrastructure:
                 found.state_reason.code = "Client.InstanceInitiatedShutdown"
                 found.state_reason.message = "Client.InstanceInitiatedShutdown: Instance initiated shutdown"
             self._set(found, state)
+            self._saved()
+            return {"state": state}
+
+    def _confirm_image(self, image_id: str, state: str, cause: str) -> dict[str, Any]:
+        """The hypervisor has copied a disk, or could not."""
+        with self.changed:
+            memory = self.backends.memory
+            if not images.confirm(image_id, state, self.backends.ec2, memory.images, datetime.now(UTC), cause):
+                known = memory.images.get(image_id)
+                raise Reply("409 Conflict", json.dumps({"state": known.state if known else None}).encode())
             self._saved()
             return {"state": state}
 
@@ -183,11 +193,12 @@ class Infrastructure:
     def _check(self, action: str, form: dict[str, str]) -> None:
         """Raise the answer EC2 would give where the library would just do as told."""
         memory = self.backends.memory
-        if action == "RunInstances":
-            self._answer_again(form)
-            if form.get("InstanceType", "") in memory.sold_out:
-                raise error_xml(power.no_capacity(form["InstanceType"]))
-        names = [*numbered(form, "InstanceId"), *numbered(form, "InstanceIds")]
+        self._answer_again(action, form)
+        if action == "RunInstances" and form.get("InstanceType", "") in memory.sold_out:
+            raise error_xml(power.no_capacity(form["InstanceType"]))
+        if refusal := images.refused(action, form, self.backends.ec2, memory.states, REGION):
+            raise error_xml(refusal)
+        names = [*power.numbered(form, "InstanceId"), *power.numbered(form, "InstanceIds")]
         states = {name: memory.states[name] for name in names if name in memory.states}
         if refusal := power.refused(action, states, changes_type="InstanceType.Value" in form):
             raise error_xml(refusal)
@@ -198,10 +209,10 @@ class Infrastructure:
         if action == "DeleteSecurityGroup":
             self._keep_used_group(form.get("GroupId", ""))
 
-    def _answer_again(self, form: dict[str, str]) -> None:
-        earlier = self.backends.memory.tokens.get(form.get("ClientToken", ""))
+    def _answer_again(self, action: str, form: dict[str, str]) -> None:
+        earlier = self.backends.memory.tokens.get(_token(action, form))
         if earlier is not None:
-            state = self.backends.memory.states.get(earlier.instance_ids[0])
+            state = self.backends.memory.states.get(earlier.instance_ids[0]) if earlier.instance_ids else "kept"
             if refusal := power.token_refusal(earlier.asked == _asked(form), state):
                 raise error_xml(refusal)
             raise Reply("200 OK", earlier.body, "text/xml")
@@ -217,13 +228,17 @@ class Infrastructure:
         known = set(self.backends.memory.states)
         for one in self.backends.instances():
             self._set(one, power.next_state(self.backends.memory.states.get(one.id), one.state))
+        images.follow(action, form, self.backends.ec2, self.backends.memory.images, datetime.now(UTC))
+        token = _token(action, form)
+        if action == "CopyImage" and token:
+            self.backends.memory.tokens[token] = Launched(_asked(form), (), answer)
         if action != "RunInstances":
             return answer
         answer = re.sub(rb"<code>16</code>(\s*)<name>running</name>", rb"<code>0</code>\1<name>pending</name>", answer)
         made = [one for one in self.backends.instances() if one.id not in known]
         for nic in (nic for one in made for nic in one.nics.values()):
             nic.delete_on_termination = True  # EC2's default for an interface made by the launch
-        if token := form.get("ClientToken"):
+        if token:
             self.backends.memory.tokens[token] = Launched(_asked(form), tuple(one.id for one in made), answer)
         return answer
 
@@ -238,6 +253,12 @@ class Infrastructure:
 
 def _changes(method: str, action: str) -> bool:
     return not action.startswith(READS) if action else method not in {"GET", "HEAD"}
+
+
+def _token(action: str, form: dict[str, str]) -> str:
+    """The client token of a call that makes something, as it is remembered; blank when there is none."""
+    token = form.get("ClientToken", "")
+    return {"RunInstances": token, "CopyImage": token and f"copy {token}"}.get(action, "")
 
 
 def _asked(form: dict[str, str]) -> tuple[tuple[str, str], ...]:

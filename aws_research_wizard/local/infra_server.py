@@ -10,11 +10,13 @@ from pathlib import Path
 
 from aws_research_wizard.local.home import ACCOUNT, IMAGE_ID, LOOPBACK, REGION, Home, write_atomically
 
+DEBIAN = "136693071363"
+"""The account of Debian's own images on AWS: the plain image is nobody's here."""
 IMAGE = {
     "ami_id": IMAGE_ID,
     "name": "debian-12-amd64-local",
     "description": "Debian 12 (amd64): on this machine a process with its own folder",
-    "owner_id": ACCOUNT,
+    "owner_id": DEBIAN,
     "public": True,
     "virtualization_type": "hvm",
     "architecture": "x86_64",

@@ -86,7 +86,7 @@ class Surroundings:
             "AWR_MACHINE_ROOT": str(root),
             "AWR_PORTS": json.dumps(dict(ports)),
             **({"AWR_EFS_ROOT": str(self.home.efs / storage)} if storage else {}),
-            "AWR_CACHE": str(self.home.cache),
+            **finished_cache(self.home),
             "AWR_PYTHON": base_python(),
             "AWR_UV": find_uv(),
             "UV_CACHE_DIR": uv_cache(),
@@ -102,6 +102,11 @@ class Surroundings:
                 filter(None, [os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")), "127.0.0.1,localhost"])
             ),
         }
+
+
+def finished_cache(home: Home) -> dict[str, str]:
+    """Where machines link finished environments from; ``AWR_CACHE=off`` lets each install its own, as a machine on AWS does."""
+    return {} if os.environ.get("AWR_CACHE") == "off" else {"AWR_CACHE": str(home.cache)}
 
 
 def user_settings() -> dict[str, str]:

@@ -7,12 +7,20 @@ machine runner) confirms the end of each passage, and calls that EC2 refuses in 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 GONE = frozenset({"shutting-down", "terminated"})
 CONFIRMATIONS = {"pending": "running", "stopping": "stopped", "shutting-down": "terminated"}
+
+
+def numbered(form: Mapping[str, str], name: str) -> list[str]:
+    """The values of ``name.1``, ``name.2`` … and of a bare ``name`` in a call's form."""
+    pattern = re.compile(rf"^{name}(\.\d+)?$")
+    return [value for key, value in form.items() if pattern.match(key)]
+
 
 _AFTER = {
     ("running", "stopped"): "pending",

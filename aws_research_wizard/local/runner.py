@@ -15,13 +15,16 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from aws_research_wizard.local import snapshots
 from aws_research_wizard.local.calls import Unreachable, get_json, post_json
 from aws_research_wizard.local.home import ACCOUNT, REGION, Home, read_json, write_atomically
+from aws_research_wizard.local.images import AVAILABLE, FAILED, PENDING, TOLD
 from aws_research_wizard.local.machine import Machine, Surroundings
 
 log = logging.getLogger(__name__)
@@ -30,13 +33,20 @@ LOOK_SECONDS = 2.0
 ACTIVE = frozenset({"pending", "running"})
 
 
-def event(instance_id: str, state: str) -> dict[str, Any]:
-    """The event EC2 puts on the default bus when an instance changes its state."""
+def event(name: str, state: str) -> dict[str, Any]:
+    """The event EC2 puts on the default bus when an instance or an image changes its state."""
+    if name.startswith("ami-"):
+        return {
+            "Source": "aws.ec2",
+            "DetailType": "EC2 AMI State Change",
+            "Detail": json.dumps({"ImageId": name, "State": state, "ErrorMessage": ""}),
+            "Resources": [f"arn:aws:ec2:{REGION}::image/{name}"],
+        }
     return {
         "Source": "aws.ec2",
         "DetailType": "EC2 Instance State-change Notification",
-        "Detail": json.dumps({"instance-id": instance_id, "state": state}),
-        "Resources": [f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{instance_id}"],
+        "Detail": json.dumps({"instance-id": name, "state": state}),
+        "Resources": [f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{name}"],
     }
 
 
@@ -85,6 +95,34 @@ class Outbox:
         write_atomically(self.path, json.dumps({"told": self.told, "waiting": self.waiting}))
 
 
+@dataclass
+class Pictures:
+    """Copies disks for images, and tells how that went."""
+
+    home: Home
+    confirm: Callable[[str, str, str], None]
+
+    def __post_init__(self) -> None:
+        snapshots.sweep(self.home)
+
+    def take(self, image: dict[str, Any], disk: Path) -> None:
+        """Copy the disk of a machine, or of the snapshot that is the image's source."""
+        source = image["source"]
+        try:
+            snapshots.take(self.home, image["snapshot"], disk if source.startswith("i-") else snapshots.place(self.home, source))
+        except OSError as error:
+            log.warning("%s: %s", image["id"], error)
+            self.confirm(image["id"], FAILED, str(error))
+        else:
+            self.confirm(image["id"], AVAILABLE, "")
+
+    def prune(self, known: list[str]) -> None:
+        """Remove what EC2 no longer knows, behind our back."""
+        gone = [one.name for one in self.home.snapshots.glob("snap-*") if one.name not in known]
+        if gone:
+            threading.Thread(target=snapshots.prune, args=(self.home, known), daemon=True, name="prune").start()
+
+
 class Runner:
     """Keeps processes and instance records in step."""
 
@@ -94,6 +132,8 @@ class Runner:
         self.busy: dict[str, threading.Thread] = {}
         self.booted: set[str] = set()
         self.seen: dict[str, dict[str, Any]] = {}
+        self.pictures = Pictures(around.home, self._confirm_image)
+        self.told_images: set[str] = set()
         self.ending = threading.Event()
         self.bus_booted = self.asked_bus = 0.0
 
@@ -110,6 +150,7 @@ class Runner:
                 continue
             version = found["version"]
             self.seen = {one["id"]: one for one in found["instances"]}
+            self.match_images(found["images"], found["snapshots"])
             for instance in found["instances"]:
                 self.match(instance)
 
@@ -124,6 +165,32 @@ class Runner:
             self._work(name, lambda: self._stop(machine))
         elif state == "shutting-down":
             self._work(name, lambda: self._end(machine))
+
+    def match_images(self, images: list[dict[str, Any]], known: list[str]) -> None:
+        """Copy the disks that are asked for, tell of the others, and remove what EC2 no longer knows."""
+        for image in images:
+            if image["state"] == PENDING:
+                self._work(image["source"], partial(self._picture, image))
+            if image["state"] in TOLD:
+                self.outbox.note(image["id"], image["state"])
+        self.told_images = {image["id"] for image in images if image["state"] in TOLD}
+        begun = [one["snapshot"] for one in self.seen.values() if one["state"] == "pending"]
+        self.pictures.prune([*known, *begun])
+
+    def _picture(self, image: dict[str, Any]) -> None:
+        """Copy the disk of a machine (put out meanwhile, if EC2 would do so) or of another image."""
+        source = image["source"]
+        machine = Machine(source, self.around)
+        one = self.seen.get(source)
+        goes_on = one is not None and one["state"] == "running" and image["reboot"]
+        if goes_on:
+            machine.stop()
+        self.pictures.take(image, machine.folder / "root")
+        if goes_on and one:
+            machine.boot(one["user_data"], one["storage"])
+
+    def _confirm_image(self, image_id: str, state: str, cause: str) -> None:
+        post_json(f"{self.around.infra}/_local/images/{image_id}", {"state": state, "cause": cause})
 
     def _work(self, name: str, task: Any) -> None:
         running = self.busy.get(name)
@@ -143,6 +210,7 @@ class Runner:
         if machine.alive():
             log.info("%s lives; taken over", machine.instance_id)
         else:
+            snapshots.lay(self.around.home, instance["snapshot"], machine.folder / "root")
             machine.boot(instance["user_data"], instance["storage"])
         self.booted.add(machine.instance_id)
         if instance["state"] == "pending":
@@ -187,7 +255,7 @@ class Runner:
         self.asked_bus = time.monotonic()
         booted = float(get_json(f"{self.around.emulator}/_local/health", 5)["booted"])
         if self.bus_booted and booted != self.bus_booted:
-            self.outbox.tell_again({name for name, one in self.seen.items() if one["state"] != "terminated"})
+            self.outbox.tell_again({name for name, one in self.seen.items() if one["state"] != "terminated"} | self.told_images)
         self.bus_booted = booted
 
 

@@ -18,6 +18,10 @@ wizard="$root/opt/wizard"
 asked="$(basename "$bundle" .tar.gz)"
 here="$wizard/bundle/$asked"
 
+# A bake is tried once and ends with its machine, come what may. (3: do not begin again.)
+ends() { code=$?; [ -n "$root" ] || systemctl poweroff; [ "$code" = 0 ] || exit 3; }
+if [ -n '__BAKE__' ]; then trap ends EXIT; fi
+
 # The release that runs here is booted, be it newer than the one of the launch; unless this start asks for another than the last did.
 current="$(readlink -f "$wizard/current" 2>/dev/null || true)"
 if [ ! -e "$current/.complete" ]; then current=""; fi
@@ -92,25 +96,26 @@ fi
 
 export AWR_LAB_ID='__LAB_ID__' AWR_STAGE='__STAGE__' AWR_REGION='__REGION__' AWR_API_URL='__API_URL__' \
   AWR_FILE_SYSTEM_ID='__FILE_SYSTEM_ID__' AWR_ACCESS_MODE='__ACCESS_MODE__' AWR_BUNDLE_DIR="$here" AWR_ASKED="$asked" \
-  AWR_BAKE='__BAKE__' \
+  AWR_BAKE='__BAKE__' AWR_ARTIFACTS="$(basename "$(dirname "$(dirname "$bundle")")")" \
   AWS_REGION='__REGION__' AWS_DEFAULT_REGION='__REGION__'
 PYTHONPATH=$(echo "$here"/*.whl)
 AWR_BOOT_SECONDS=$("$python" -c "import time; print(round(time.time() - $started, 3))")
 export PYTHONPATH AWR_BOOT_SECONDS
 cd "${root:-/}"
 
-part=boot
-if [ -n "$AWR_BAKE" ]; then part=bake; fi
+if [ -n "$AWR_BAKE" ]; then
+  export HOME="${HOME:-/root}"
+  "$python" -P -m aws_research_wizard.host bake
+  exit
+fi
 if [ -n "$root" ]; then
-  exec "$python" -P -m aws_research_wizard.host "$part"
+  exec "$python" -P -m aws_research_wizard.host boot
 fi
 # On AWS systemd keeps the boot's process: it is started again when it ends badly (3 = it has said why it cannot become a lab), and its
-# end takes nobody's server with it. A bake is tried once: it ends with the machine.
-restart=on-failure
-if [ "$part" = bake ]; then restart=no; fi
+# end takes nobody's server with it.
 names=$(compgen -e | grep -E '^(AWR_|AWS_|PYTHONPATH$)')
 systemctl reset-failed wizard.service 2>/dev/null || true
 # shellcheck disable=SC2046  # one option a name
-exec systemd-run --unit=wizard --collect --setenv=HOME=/root --property=Restart=$restart --property=RestartSec=5 \
+exec systemd-run --unit=wizard --collect --setenv=HOME=/root --property=Restart=on-failure --property=RestartSec=5 \
   --property=RestartPreventExitStatus=3 --property=KillMode=process --property=TimeoutStopSec=60 --property=LimitNOFILE=65536 \
-  $(printf -- '--setenv=%s ' $names) "$python" -P -m aws_research_wizard.host "$part"
+  $(printf -- '--setenv=%s ' $names) "$python" -P -m aws_research_wizard.host boot

@@ -49,6 +49,7 @@ class World:
     def __init__(self, orders: dict[str, Any], bundle: Path | None = None) -> None:
         self.orders, self.bundle = orders, bundle
         self.more: dict[str, Path] = {}  # bundles of other releases, by name
+        self.objects: dict[str, bytes] = {}  # what else is in the bucket, by key
         self.said: list[tuple[str, dict[str, Any], dict[str, str]]] = []
         self.logged: dict[tuple[str, str], list[str]] = {}
         self.away = False
@@ -178,12 +179,17 @@ def _handler(world: World) -> type[BaseHTTPRequestHandler]:
             return
 
         def do_PUT(self) -> None:
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.path.startswith("/artifacts/"):
+                world.objects[self.path.removeprefix("/artifacts/")] = sent
             self._send(200, b"session" if self.path.endswith("/api/token") else b"")
 
         def do_GET(self) -> None:
             if "/security-credentials/" in self.path:
                 asked = self.path.rsplit("/", 1)[1]
                 self._send(200, json.dumps(CREDENTIALS).encode() if asked else b"lab-role")
+            elif found := world.objects.get(self.path.removeprefix("/artifacts/")):
+                self._send(200, found)
             elif self.path.startswith("/artifacts/") and world.bundle:
                 signed = self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 Credential=ASIATEST/")
                 file = world.more.get(self.path.rsplit("/", 1)[1], world.bundle)

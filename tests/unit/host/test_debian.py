@@ -70,3 +70,26 @@ def test_machine_of_aws_installs_and_waits_for_whoever_holds_apt(programs: Path,
 
 def test_nothing_asked_nothing_done(machine: Machine, tmp_path: Path) -> None:
     assert debian.provide(machine, [], tmp_path / "log") == debian.Tools()
+
+
+def test_an_image_brings_unpacked_tools_to_another_place_without_touching_the_image(
+    programs: Path, machine: Machine, tmp_path: Path
+) -> None:
+    from aws_research_wizard.host.files import link_tree
+
+    at_first = replace(machine, cache=None)
+    place = Path(debian.provide(at_first, ["samtools"], tmp_path / "log").path[0]).parents[1]
+    (tmp_path / "other/opt/wizard").mkdir(parents=True)
+    link_tree(machine.opt / "cache", tmp_path / "other/opt/wizard/cache")
+    there = Path(debian.provide(replace(at_first, root=tmp_path / "other"), ["samtools"], tmp_path / "log").path[0])
+    assert f"DIR={there.parents[1]}/usr/lib/samtools/bin" in (there / "samtools").read_text()
+    assert f"DIR={place}/usr/lib/samtools/bin" in (place / "usr/bin/samtools").read_text()
+    assert (programs / "calls").read_text().count("download") == 1
+
+
+def test_a_system_that_has_the_tools_is_not_asked_to_install_them(programs: Path, machine: Machine, tmp_path: Path) -> None:
+    (programs / "dpkg-query").write_text("#!/bin/sh\nfor one; do case $one in -*) ;; *) echo 'ii '; esac; done\n")
+    (programs / "dpkg-query").chmod(0o755)
+    tools = debian.provide(replace(machine, local=False), ["bwa", "samtools"], tmp_path / "log")
+    assert tools.detail == "all on this system already"
+    assert not (programs / "calls").exists()

@@ -26,7 +26,7 @@ class Bus:
         if not self.there:
             raise Unreachable("away")
         detail = json.loads(body["Entries"][0]["Detail"])
-        self.heard.append((detail["instance-id"], detail["state"]))
+        self.heard.append((detail.get("instance-id") or detail["ImageId"], detail.get("state") or detail["State"]))
         return {"FailedEntryCount": 0}
 
 
@@ -95,7 +95,69 @@ def machines(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def instance(state: str) -> dict[str, Any]:
-    return {"id": "i-1", "state": state, "user_data": "", "storage": ""}
+    return {"id": "i-1", "state": state, "user_data": "", "storage": "", "snapshot": ""}
+
+
+def image(state: str, source: str = "i-1", reboot: bool = False) -> dict[str, Any]:
+    return {"id": "ami-1", "state": state, "source": source, "snapshot": "snap-1", "reboot": reboot}
+
+
+class Picturing(Doing):
+    """… and that says how copying went."""
+
+    def _confirm_image(self, image_id: str, state: str, cause: str) -> None:
+        self.done.append((image_id, state))
+
+
+def test_the_disk_of_an_image_is_copied_and_a_machine_starts_from_it(tmp_path: Path, machines: dict[str, str], bus: Bus) -> None:
+    runner = Picturing(tmp_path)
+    root = runner.around.home.machine("i-1") / "root"
+    (root / "opt").mkdir(parents=True)
+    runner.match_images([image("pending")], ["snap-1"])
+    runner.settle()
+    assert runner.done == [("ami-1", "available")]
+    runner.match({**instance("pending"), "id": "i-2", "snapshot": "snap-1"})
+    runner.settle()
+    assert (runner.around.home.machine("i-2") / "root/opt").is_dir()
+    runner.match_images([image("available")], ["snap-1"])
+    runner.match_images([image("deregistered")], ["snap-1"])
+    runner.outbox.send()
+    assert [heard for heard in bus.heard if heard[0] == "ami-1"] == [("ami-1", "available"), ("ami-1", "deregistered")]
+
+
+def test_an_image_without_a_disk_fails(tmp_path: Path, machines: dict[str, str]) -> None:
+    runner = Picturing(tmp_path)
+    runner.match_images([image("pending")], ["snap-1"])
+    runner.settle()
+    assert runner.done == [("ami-1", "failed")]
+
+
+def test_a_running_machine_is_put_out_while_it_is_copied_and_goes_on(tmp_path: Path, machines: dict[str, str]) -> None:
+    runner = Picturing(tmp_path)
+    (runner.around.home.machine("i-1") / "root").mkdir(parents=True)
+    runner.seen = {"i-1": instance("running")}
+    notes: list[str] = []
+    runner.pictures.take = lambda *_: notes.append(machines["i-1"])  # type: ignore[method-assign]
+    machines["i-1"] = "booted"
+    runner._picture(image("pending", reboot=True))
+    assert (notes, machines["i-1"]) == (["stopped"], "booted")
+
+
+def test_a_snapshot_that_ec2_forgot_is_removed_unless_a_machine_is_about_to_start_from_it(
+    tmp_path: Path, machines: dict[str, str]
+) -> None:
+    runner = Picturing(tmp_path)
+    place = runner.around.home.snapshots / "snap-1"
+    place.mkdir(parents=True)
+    runner.seen = {"i-2": {**instance("pending"), "snapshot": "snap-1"}}
+    runner.match_images([], [])
+    assert place.exists()
+    runner.seen = {}
+    runner.match_images([], [])
+    deadline = time.monotonic() + 5
+    while place.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not place.exists()
 
 
 @pytest.mark.parametrize(
