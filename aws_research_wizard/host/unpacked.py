@@ -46,7 +46,7 @@ def point_at(place: Path, tree: Path) -> None:
 
 
 def come_here(place: Path) -> None:
-    """Point scripts here that were pointed at another place: the tree came in an image, whose files are not to be written into."""
+    """Point scripts here that were pointed at another place: the tree came in an image, whose files nobody writes into."""
     now = str(place)
     before = (place / AT).read_text() if (place / AT).exists() else now
     if before == now:
