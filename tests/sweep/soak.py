@@ -30,7 +30,10 @@ from tests.fakes.sim.town import ADA, BOB, EVE, ROOT, Town, Unit, simulated
 
 PEOPLE = (ADA, BOB, ROOT)
 TYPES = ("r6i.2xlarge", "r6i.4xlarge", "m6i.2xlarge")
-TIMERS = ("reconcile_labs", "reconcile_account", "nightly_backups", "prune_backups", "drill_backups", "check_audit")
+TIMERS = (
+    *("reconcile_labs", "reconcile_account", "nightly_backups", "prune_backups", "drill_backups", "check_audit"),
+    *("sweep_idle", "sweep_hours", "aggregate_costs", "back_up_tables"),
+)
 KINDS = ("fails", "lost", "repeated", "throttled", "dies", "stale", "no_capacity", "twin", "swept")
 MOST_LABS = 3
 GIVEN_UP = "never took"
@@ -124,6 +127,56 @@ class Soak(RuleBasedStateMachine):
         for key, one in self.town.machines.shelf.items():
             self.town.machines.shelf.put(key, {**one, "release": "0"})
         self.ask("POST", f"/labs/{self.lab(lab)}/upgrade")
+
+    # ---- idleness, hours, money
+
+    @precondition(lambda self: self.machines())
+    @rule(which=st.integers(0, 2), idle=st.booleans())
+    def people_leave_or_work(self, which: int, idle: bool) -> None:
+        """Their tabs stay open."""
+        shelf, machines = self.town.machines.shelf, self.machines()
+        one = shelf.get(machines[which % len(machines)])
+        if one:
+            shelf.put(one["id"], {**one, "idle": idle})
+
+    @precondition(lambda self: self.town.labs())
+    @rule(lab=st.integers(0, 2), minutes=st.sampled_from((5, 120, 720, 721)), who=st.sampled_from(PEOPLE))
+    def snooze(self, lab: int, minutes: int, who: str) -> None:
+        """One of them beyond the cap."""
+        self.ask("POST", f"/labs/{self.lab(lab)}/extend", {"for_minutes": minutes}, who)
+
+    @precondition(lambda self: self.town.labs())
+    @rule(lab=st.integers(0, 2), minutes=st.sampled_from((0, 240)))
+    def exempt(self, lab: int, minutes: int) -> None:
+        body = {"for_minutes": minutes, "reason": "a course"} if minutes else None
+        self.ask("PUT" if minutes else "DELETE", f"/labs/{self.lab(lab)}/exemption", body)
+
+    @precondition(lambda self: self.town.labs())
+    @rule(
+        whose=st.sampled_from(("lab", "lab", "team")),
+        lab=st.integers(0, 2),
+        stop=st.sampled_from((None, 10, 30, 90)),
+        start=st.sampled_from((None, 20, 60)),
+        grace=st.sampled_from((0, 30)),
+    )
+    def hours(self, whose: str, lab: int, stop: int | None, start: int | None, grace: int) -> None:
+        """A timetable whose next moments are minutes away; neither a stop nor a start takes it away."""
+        path = f"/labs/{self.lab(lab)}/hours" if whose == "lab" else "/hours/default"
+        moments = {
+            name: f"{self.town.now + timedelta(minutes=at):%H:%M}" for name, at in (("stop", stop), ("start", start)) if at
+        }
+        body = {"tz": "UTC", "notice_minutes": 10, "grace_minutes": grace if stop else 0, **moments}
+        self.ask("PUT" if moments else "DELETE", path, body if moments else None)
+
+    @rule(monthly=st.sampled_from((None, "0", "3", "25", "1000")), at=st.sampled_from(("warn", "stop", "refuse")))
+    def budget(self, monthly: str | None, at: str) -> None:
+        body = {"monthly": monthly, "thresholds": [{"percent": 50, "action": "warn"}, {"percent": 90, "action": at}]}
+        self.ask("PUT" if monthly else "DELETE", "/budgets/default", body if monthly else None)
+
+    @precondition(lambda self: self.town.labs())
+    @rule(lab=st.integers(0, 2), who=st.sampled_from(PEOPLE), comes=st.booleans())
+    def wake_key(self, lab: int, who: str, comes: bool) -> None:
+        self.ask("POST" if comes else "DELETE", f"/labs/{self.lab(lab)}/wake-key", None, who)
 
     # ---- the world goes on
 

@@ -224,8 +224,18 @@ def within_budget(seen: Evidence) -> Iterator[str]:
         monthly = items.get("TERMS", {}).get("monthly")
         months = {sk: one for sk, one in items.items() if sk.startswith("MONEY#") and sk.count("#") == 1}
         for sk, total in months.items():
-            if monthly is not None and not total.get("spent") and int(total["used"]) > int(monthly):
+            if monthly is None or total.get("spent") or int(total.get("used", 0)) <= int(monthly):
+                continue
+            if _let_in(seen, team, [each.rpartition("#")[2] for each in items if each.startswith(f"{sk}#")]):
                 yield f"team {team} has a budget of {monthly}, and {total['used']} is spoken for in {sk}"
+
+
+def _let_in(seen: Evidence, team: str, labs: list[str]) -> bool:
+    """Was one of these labs let in since the team's budget was last set? What ran before a smaller budget runs on."""
+    told = [(str(one["pk"]), str(one["name"])) for one in seen.facts]
+    decided = max((place for place, one in enumerate(told) if one == (f"LAB#team:{team}", "BudgetSet")), default=-1)
+    starts = {(f"LAB#{lab}", name) for lab in labs for name in ("LabRequested", "LabStarting", "LabScaling")}
+    return bool(starts.intersection(told[decided + 1 :]))
 
 
 # ---- people's files ------------------------------------------------------------------------------------------------------
