@@ -124,7 +124,7 @@ def _case(lab_id: str, now: datetime) -> Case | None:
 def standing(lab: Lab) -> Standing:
     if lab.phase is Phase.READY:
         return Standing.RUNS
-    if lab.phase in GONE:
+    if lab.phase in GONE or (lab.phase is Phase.FAILED and not lab.opened):  # one that never came to be is not started either
         return Standing.GONE
     return Standing.MOVES if lab.phase in MOVING else Standing.RESTS
 

@@ -166,7 +166,7 @@ def _start(table: Timetable, plan: Plan, standing: Standing, now: datetime) -> S
         return Step(Act.START, "its timetable starts it", following_)
     if standing is Standing.MOVES:
         return Step(Act.WAIT, "it is on its way somewhere: looked at again", plan._replace(look_at=now + LOOK))
-    return Step(Act.SKIP, "it runs already", following_)
+    return Step(Act.SKIP, "it runs already" if standing is Standing.RUNS else "it cannot be started", following_)
 
 
 def _stop(

@@ -238,6 +238,14 @@ def _let_in(seen: Evidence, team: str, labs: list[str]) -> bool:
     return bool(starts.intersection(told[decided + 1 :]))
 
 
+@law("punctual", "no moment of a timetable stays due: it is seen to, or left out")
+def punctual(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        for one in lab.under("HOURS"):
+            if one.get("due") and str(one["due"])[:19] <= f"{seen.cloud.now:%Y-%m-%dT%H:%M:%S}":
+                yield f"lab {lab.id} is {lab.phase}, and its timetable is due since {one['due']}"
+
+
 # ---- people's files ------------------------------------------------------------------------------------------------------
 
 

@@ -121,7 +121,7 @@ class Town:
 
     def _idle(self) -> set[str]:
         """Labs that nobody uses. Of the others a sweep of the idle ones changes nothing but when it looks again."""
-        return {one["lab"] for one in self.machines.shelf.values() if one.get("idle")}
+        return {one["lab"] for one in self.machines.shelf.values() if one.get("idle") and one.get("step") != "off"}
 
     def _means(self, ref: str) -> str:
         """Whose is this token now?"""

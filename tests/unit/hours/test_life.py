@@ -127,6 +127,20 @@ def test_a_timetable_never_starts_a_lab_that_its_budget_refuses(town: Town, lab:
     assert town.call("GET", f"/labs/{lab}/hours").json["next_start"].startswith(f"{town.now + timedelta(days=1):%Y-%m-%d}")
 
 
+def test_a_lab_that_never_came_to_be_is_left_alone_and_its_moment_does_not_stay_due(town: Town) -> None:
+    town.cloud.sold_out.update({"r6i.2xlarge", "r6a.2xlarge", "r5.2xlarge"})
+    failed = town.request(users=2)
+    town.quiet()
+    assert town.lab(failed)["phase"] == "FAILED"
+    put(town, failed, start=at(town, 12))
+    for _ in range(4):
+        town.tick(5)
+        town.settle()
+    assert (town.lab(failed)["phase"], facts(town, failed)) == ("FAILED", ["LabHoursSet"])
+    assert town.call("GET", f"/labs/{failed}/hours").json["next_start"].startswith(f"{town.now + timedelta(days=1):%Y-%m-%d}")
+    town.cloud.sold_out.clear()
+
+
 def test_a_busy_lab_is_waited_for_up_to_the_grace(town: Town, lab: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moments, "busy", lambda *_: True)
     put(town, lab, stop=at(town, 18), grace_minutes=20)
