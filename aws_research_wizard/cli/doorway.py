@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
@@ -65,6 +66,30 @@ def through_tunnel(link: "LoginView", tunnel: "TunnelView", *, browser: bool) ->
         screen.say(f"2. {url}")
         return
     _hold(words, url, port)
+
+
+@contextmanager
+def reachable(link: "LoginView") -> Iterator[str]:
+    """The link's address for a while, through a tunnel of its own where it needs one."""
+    from aws_research_wizard.client.errors import WizardError
+
+    if link["tunnel"] is None:
+        yield link["url"]
+        return
+    port = _free_port(urlsplit(link["url"]).port or link["tunnel"]["port"])
+    words = command(link["tunnel"], port)
+    missing = [name for name in ("aws", "session-manager-plugin") if not shutil.which(name)]
+    if missing:
+        raise WizardError(f"the tunnel to the lab needs {' and '.join(missing)}, not found on this machine", shlex.join(words))
+    tunnel = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        if not _listening(port, tunnel):
+            raise WizardError("the tunnel did not open", f"try it by hand: {shlex.join(words)}")
+        yield _with_port(link["url"], port)
+    finally:
+        tunnel.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            tunnel.wait(5)
 
 
 def _hold(words: list[str], url: str, port: int) -> None:

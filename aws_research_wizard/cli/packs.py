@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aws_research_wizard.cli import baking, linting, locking, own_packs, screen
+from aws_research_wizard.cli import baking, library, linting, locking, own_packs, screen
 from aws_research_wizard.cli.session import PROGRAM, Format, command, connect, emit, group
 
 if TYPE_CHECKING:
@@ -37,6 +37,14 @@ def show(pack: str, resolved: bool, why: bool, output: Format) -> None:
 command(app, "bake", "packs bake genomics", "packs bake genomics --no-wait")(baking.bake)
 command(app, "images", "packs images", "packs images --pack genomics")(baking.images)
 command(app, "lint", "packs lint all", "packs lint ./my_field --execute", "packs lint genomics --output json")(linting.lint)
+command(
+    app,
+    "notebooks",
+    "packs notebooks",
+    "packs notebooks genomics",
+    "packs notebooks genomics --copy-to ./teaching",
+    "packs notebooks climate_modeling --lab genomics-k3x9",
+)(library.notebooks)
 command(app, "add", "packs add packs/my_group")(own_packs.add)
 command(app, "remove", "packs remove my_group")(own_packs.remove)
 command(app, "lock", "packs lock ./my_field", "packs lock ./my_field --upgrade")(locking.lock)

@@ -1,0 +1,71 @@
+"""`packs notebooks` as a person meets it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from aws_research_wizard.cli.session import session
+from aws_research_wizard.client.mock import MockCloud
+from tests.fakes.hub import FakeHub
+from tests.unit.cli.conftest import Arw
+
+
+def test_templates_are_listed_without_a_control_plane(nobody: Arw) -> None:
+    every = nobody("packs notebooks")
+    assert every.code == 0
+    assert "reads-to-variants.ipynb" in every.out
+    one = nobody("packs notebooks genomics")
+    assert "Kernel" in one.out
+    assert "Teaches" in one.out
+    said = json.loads(nobody("packs notebooks genomics --output json").out)
+    assert {"pack", "field", "file", "title", "kernel", "teaches"} == said[0].keys()
+
+
+def test_they_are_copied_and_a_second_time_left_alone(nobody: Arw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/two-populations.ipynb").write_text("my own work")
+    ended = nobody("packs notebooks genomics --copy-to mine")
+    assert ended.code == 0, ended.err
+    assert "two-populations-2.ipynb copied beside another (for two-populations.ipynb)" in ended.out
+    assert (tmp_path / "mine/two-populations.ipynb").read_text() == "my own work"
+    again = json.loads(nobody("packs notebooks genomics --copy-to mine --output json").out)
+    assert {one["state"] for one in again["notebooks"]} == {"there already"}
+    assert nobody("packs notebooks genomics --copy-to only --only two-populations.ipynb").code == 0
+    assert len(list((tmp_path / "only").iterdir())) == 1
+
+
+def test_they_are_copied_into_a_running_lab(arw: Arw, cloud: MockCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = FakeHub()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        plane = request.url.host == "mock.test"
+        return cloud.transport.handle_request(request) if plane else hub.answer(request)
+
+    monkeypatch.setattr(session, "transport", httpx.MockTransport(answer))
+    lab = json.loads(arw("jupyter quick-start --domain genomics --output json").out)["id"]
+    ended = arw(f"packs notebooks climate_modeling --lab {lab}")
+    assert ended.code == 0, ended.err
+    assert f"{lab}:~/examples" in ended.out
+    assert "the lab has no kernel climate_modeling-python" in ended.out
+    assert len([name for name in hub.files if name.startswith("examples/")]) >= 2
+    assert hub.tokens == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("nowhere", 1, "no pack 'nowhere'"),
+        ("--copy-to x", 2, "name the pack"),
+        ("genomics --copy-to x --lab y", 2, "not both"),
+        ("genomics --copy-to x --only z.ipynb", 1, "no notebook 'z.ipynb'"),
+    ],
+)
+def test_misuse_is_told_in_one_line(nobody: Arw, words: str, code: int, said: str) -> None:
+    ended = nobody(f"packs notebooks {words}")
+    assert ended.code == code
+    assert said in ended.err
