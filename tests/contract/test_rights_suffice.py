@@ -186,7 +186,21 @@ def test_a_labs_whole_life_needs_no_right_that_its_functions_lack(emulator: str,
     world.invoke("aggregate_costs", {})
     _billed(world)
     _begun_again(world, lab)
+    _bake_that_fails(world)
     assert world.denied() == set()
+
+
+def _bake_that_fails(world: World) -> None:
+    """A builder that stops without a word: all that it had goes. (This emulator makes no images.)"""
+    bake = world.caller.call("POST", "/images", {"pack": "genomics"})["id"]
+    builder = eventually(lambda: world.caller.get(f"/images/{bake}")["builder_id"])
+    world.session.client("ec2").stop_instances(InstanceIds=[builder])
+    world.invoke("machine_state_changed", {"instance-id": builder, "state": "stopped"})
+    ended = eventually(lambda: (seen := world.caller.get(f"/images/{bake}"))["state"] != "BAKING" and seen)
+    assert (ended["state"], ended["cause"]) == ("FAILED", "the builder stopped without a report")
+    world.invoke("image_state_changed", {"ImageId": "ami-0123456789abcdef0", "State": "available"})
+    world.invoke("rebake_images", {})
+    world.caller.get("/images?pack=genomics")
 
 
 def _kept_hours(world: World, lab: str) -> None:
