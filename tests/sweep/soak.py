@@ -23,6 +23,7 @@ from tests.fakes.sim import (
     shelf,
     work,  # noqa: F401 - what machines can do
 )
+from tests.fakes.sim.builder import spoil
 from tests.fakes.sim.bus import ATTEMPTS, Delivery
 from tests.fakes.sim.faults import Strike
 from tests.fakes.sim.invariants import check
@@ -34,6 +35,7 @@ TIMERS = (
     *("reconcile_labs", "reconcile_account", "nightly_backups", "prune_backups", "drill_backups", "check_audit"),
     *("sweep_idle", "sweep_hours", "aggregate_costs", "back_up_tables"),
 )
+TIMERS += ("rebake_images",)
 KINDS = ("fails", "lost", "repeated", "throttled", "dies", "stale", "no_capacity", "twin", "swept")
 MOST_LABS = 3
 GIVEN_UP = "never took"
@@ -177,6 +179,12 @@ class Soak(RuleBasedStateMachine):
     @rule(lab=st.integers(0, 2), who=st.sampled_from(PEOPLE), comes=st.booleans())
     def wake_key(self, lab: int, who: str, comes: bool) -> None:
         self.ask("POST" if comes else "DELETE", f"/labs/{self.lab(lab)}/wake-key", None, who)
+
+    @rule(how=st.sampled_from(("", "", "", "lesson", "mute", "dies")))
+    def bake(self, how: str) -> None:
+        """The pack is baked; it may be one whose builder will not do well."""
+        spoil(self.town.cloud, "genomics", how)
+        self.ask("POST", "/images", {"pack": "genomics"})
 
     # ---- the world goes on
 
