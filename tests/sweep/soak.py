@@ -33,9 +33,8 @@ PEOPLE = (ADA, BOB, ROOT)
 TYPES = ("r6i.2xlarge", "r6i.4xlarge", "m6i.2xlarge")
 TIMERS = (
     *("reconcile_labs", "reconcile_account", "nightly_backups", "prune_backups", "drill_backups", "check_audit"),
-    *("sweep_idle", "sweep_hours", "aggregate_costs", "back_up_tables"),
+    *("sweep_idle", "sweep_hours", "aggregate_costs", "back_up_tables", "rebake_images"),
 )
-TIMERS += ("rebake_images",)
 KINDS = ("fails", "lost", "repeated", "throttled", "dies", "stale", "no_capacity", "twin", "swept")
 MOST_LABS = 3
 GIVEN_UP = "never took"
