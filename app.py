@@ -32,6 +32,7 @@ from chalicelib.labs import account_api as labs_account
 from chalicelib.labs import api as labs
 from chalicelib.labs import events as labs_events
 from chalicelib.labs import machine_api as labs_machine
+from chalicelib.labs import pack_api as labs_packs
 from chalicelib.labs import schedules as labs_schedules
 from chalicelib.labs import tasks as labs_tasks
 from chalicelib.labs import upgrade_api as labs_upgrade
@@ -56,6 +57,7 @@ for entries in (
     images_schedules,  # every week
     limits,  # may they have it
     labs,  # the request
+    labs_packs,  # another pack, in a lab that runs
     labs_upgrade,  # the newest release, when somebody wants it
     labs_tasks,  # the state machines' steps
     labs_machine,  # the machine calls home

@@ -6,7 +6,7 @@ from aws_research_wizard.cli import screen
 from aws_research_wizard.cli.session import PROGRAM
 
 if TYPE_CHECKING:
-    from aws_research_wizard.client.shapes import LabView
+    from aws_research_wizard.client.shapes import KernelView, LabPackView, LabView
 
 SPARE = ("OWNER", "USERS", "MACHINE", "PRICE")
 HEADS = ("LAB", "NAME", "DOMAIN", "PHASE", "MACHINE", "USERS", "PRICE", "OWNER", "CHANGED")
@@ -51,7 +51,8 @@ def page(lab: "LabView", cost: str = "") -> str:
             ("Hint", lab["hint"] or ""),
             ("Stops", stops(lab)),
             ("Domain", lab["domain"]),
-            ("Kernels", ", ".join(kernel["display_name"] for kernel in lab["kernels"])),
+            ("Packs", "\n".join(map(pack, lab["packs"][1:]))),
+            ("Kernels", "\n".join(map(kernel, lab["kernels"]))),
             ("Machine", " · ".join(part for part in (lab["instance_type"], lab["instance_id"], price) if part)),
             ("Image", baked(lab)),
             ("Cost", cost),
@@ -64,6 +65,25 @@ def page(lab: "LabView", cost: str = "") -> str:
             ("Made", screen.ago(lab["created_at"])),
         ]
     )
+
+
+def pack(one: "LabPackView") -> str:
+    """A pack that was activated, and how it stands."""
+    also = f" with {', '.join(one['on_request'])}" if one["on_request"] else ""
+    said = {"ready": "", "failed": f" could not be activated: {one['cause']}"}.get(one["state"], f" {one['state']}")
+    return screen.paint(f"{one['name']}{also}{said}", "red" if one["state"] == "failed" else "")
+
+
+def kernel(one: "KernelView") -> str:
+    """A kernel, and the lock that it was made from."""
+    lock = f"lock {one['lock'][:12]} of {one['solved'] or 'no day'}, {one['pins'] or 0} packages" if one["lock"] else ""
+    state = "" if one["state"] == "ready" else one["state"]
+    return " · ".join(part for part in (one["display_name"], state, lock) if part)
+
+
+def offered(lab: "LabView") -> str:
+    """The kernels that people find."""
+    return ", ".join(one["display_name"] for one in lab["kernels"] if one["state"] != "failed")
 
 
 def stops(lab: "LabView") -> str:
@@ -102,7 +122,7 @@ def ready(lab: "LabView", took: str = "") -> str:
     """The lab is ready: on what, for how much, with which kernels."""
     price = screen.money(lab["price_per_hour"], "hour")
     head = f"Lab {screen.paint(lab['id'], 'bold')} ready on {lab['instance_type']}{f' in {took}' if took else ''}"
-    kernels = f"Kernels: {', '.join(kernel['display_name'] for kernel in lab['kernels'])}"
+    kernels = f"Kernels: {offered(lab)}"
     image = lab.get("image")
     kernels += f" · baked image of {image['baked_at'][:10]}" if image else " · installed: no baked image"
     examples = f"{_count(lab['example_notebooks'])} in ~/examples" if lab["example_notebooks"] else ""

@@ -1,6 +1,7 @@
 """The commands about labs, in the order of a lab's life."""
 
 from aws_research_wizard.cli import (
+    activating,
     backups,
     changing,
     costs,
@@ -57,6 +58,13 @@ command(
     'jupyter exempt genomics-k3x9 --for 3d --reason "a course runs until Friday"',
     "jupyter exempt genomics-k3x9 --lift",
 )(idle.exempt)
+command(
+    app,
+    "activate",
+    "jupyter activate genomics-k3x9 --domain climate_modeling",
+    "jupyter activate genomics-k3x9 --domain machine_learning --kernel python-gpu",
+)(activating.activate)
+command(app, "deactivate", "jupyter deactivate genomics-k3x9 --domain climate_modeling")(activating.deactivate)
 command(app, "upgrade", "jupyter upgrade genomics-k3x9 --backup")(upgrading.upgrade)
 command(app, "delete", "jupyter delete genomics-k3x9 --keep-data")(changing.delete)
 command(

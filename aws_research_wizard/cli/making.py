@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from aws_research_wizard.cli import board, cards, costs, labs, screen
+from aws_research_wizard.cli import activating, board, cards, costs, labs, screen
 from aws_research_wizard.cli.session import Format, connect, emit, no_wait
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ examples = click.option(
 @name
 @click.option("--team", help="The team that owns it; yours by default.")
 @examples
+@activating.with_kernel
 @no_wait
 def deploy(no_wait: bool, output: Format, **wish: Any) -> None:
     """Make a lab as you say, and wait until it is ready."""
@@ -60,14 +61,22 @@ def deploy(no_wait: bool, output: Format, **wish: Any) -> None:
     "--team-size", type=USERS, default=5, show_default=True, metavar="N", help="How many people may work in it at once."
 )
 @examples
+@activating.with_kernel
 @name
 @click.option("--reuse", is_flag=True, help="Take my lab of this domain and name if there is one; start it if stopped.")
 @no_wait
 def quick_start(
-    domain: str, team_size: int, notebook_examples: bool, name: str | None, reuse: bool, no_wait: bool, output: Format
+    domain: str,
+    team_size: int,
+    notebook_examples: bool,
+    kernels: tuple[str, ...],
+    name: str | None,
+    reuse: bool,
+    no_wait: bool,
+    output: Format,
 ) -> None:
     """From nothing to a link, with sensible choices."""
-    wish = _said({"domain": domain, "users": team_size, "notebook_examples": notebook_examples, "name": name})
+    wish = _said({"domain": domain, "users": team_size, "notebook_examples": notebook_examples, "kernels": kernels, "name": name})
     with connect() as calls:
         found = _mine(calls, domain, name) if reuse else None
         lab = _again(calls, found, output) if found else labs.ask(lambda: calls.create_lab(wish), "make a lab")
@@ -83,7 +92,7 @@ def quick_start(
 
 
 def _said(wish: dict[str, Any]) -> "LabRequest":
-    return cast("LabRequest", {key: value for key, value in wish.items() if value is not None})
+    return cast("LabRequest", {key: value for key, value in wish.items() if value not in (None, ())})
 
 
 def _mine(calls: "Calls", domain: str, name: str | None) -> "LabView | None":

@@ -8,7 +8,7 @@ every key and no run pays for it: the command line stands on this class, and `Cl
 # (JSON off the wire is Any; the shapes say what it is, and a test holds them to the API's own document)
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -111,6 +111,14 @@ class Calls:
     def upgrade_lab(self, lab_id: str, key: str = "") -> shapes.LabView:
         """Bring a lab to the newest release: while people work, or with its next start."""
         return self._send("POST", _lab(lab_id, "upgrade"), key=key)
+
+    def activate_pack(self, lab_id: str, pack: str, kernels: Sequence[str] = (), key: str = "") -> shapes.LabView:
+        """Add a pack's kernels to a lab while people work; `kernels` are those on request, by key."""
+        return self._send("POST", _lab(lab_id, "packs"), {"pack": pack, "kernels": list(kernels)}, key=key)
+
+    def deactivate_pack(self, lab_id: str, pack: str, key: str = "") -> shapes.LabView:
+        """Take a pack out of a lab; kernels that run go on."""
+        return self._send("DELETE", _lab(lab_id, "packs", pack), key=key)
 
     def scale_lab(self, lab_id: str, changes: shapes.ScaleRequest, key: str = "") -> shapes.LabView:
         """Change users, instance type or storage."""

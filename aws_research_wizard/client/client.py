@@ -13,7 +13,7 @@ plain dictionaries, as the command line uses them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -111,10 +111,12 @@ class Client:
         name: str | None = None,
         team: str | None = None,
         notebook_examples: bool = True,
+        kernels: Sequence[str] = (),
     ) -> models.LabView:
         """Ask for a lab; it comes back PROVISIONING. `wait` or `watch` it."""
         wish = {"domain": domain, "users": users, "notebook_examples": notebook_examples}
-        more = {"instance_type": instance_type, "shared_storage": shared_storage, "name": name, "team": team}
+        more: dict[str, Any] = {"instance_type": instance_type, "shared_storage": shared_storage, "name": name, "team": team}
+        more |= {"kernels": list(kernels) or None}
         return _lab(self.calls.create_lab(cast("LabRequest", wish | _said(more))))
 
     def stop_lab(self, lab_id: str) -> models.LabView:
@@ -128,6 +130,14 @@ class Client:
     def upgrade_lab(self, lab_id: str) -> models.LabView:
         """Bring a lab to the newest release: while people work, or with its next start."""
         return _lab(self.calls.upgrade_lab(lab_id))
+
+    def activate_pack(self, lab_id: str, pack: str, *, kernels: Sequence[str] = ()) -> models.LabView:
+        """Add a pack's kernels to a lab while people work; look at its `packs` until the state is ready or failed."""
+        return _lab(self.calls.activate_pack(lab_id, pack, kernels))
+
+    def deactivate_pack(self, lab_id: str, pack: str) -> models.LabView:
+        """Take a pack out of a lab; kernels that run go on."""
+        return _lab(self.calls.deactivate_pack(lab_id, pack))
 
     def scale_lab(
         self, lab_id: str, *, users: int | None = None, instance_type: str | None = None, shared_storage: str | None = None

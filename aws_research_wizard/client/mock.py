@@ -12,6 +12,7 @@ Labs move on one step each time they are looked at; time stands still in between
 `cloud.trouble` is a list of what the next requests meet instead of an answer: an HTTP status, or an exception to raise.
 """
 
+import copy
 import json
 import re
 from collections.abc import Callable
@@ -21,12 +22,14 @@ from urllib.parse import unquote
 
 import httpx
 
+from aws_research_wizard.client import mock_packs
 from aws_research_wizard.client.mock_audit import MockAudit
 from aws_research_wizard.client.mock_backups import MockBackups
 from aws_research_wizard.client.mock_costs import MockCosts
 from aws_research_wizard.client.mock_images import MockImages
-from aws_research_wizard.client.mock_labs import EMAIL, FROM, PACKS, Json, RefusedError, gigabytes, iso
+from aws_research_wizard.client.mock_labs import EMAIL, FROM, Json, RefusedError, gigabytes, iso
 from aws_research_wizard.client.mock_limits import MockLimits
+from aws_research_wizard.client.mock_packs import PACKS
 
 UPLOADS = "https://mock.test/uploads"
 
@@ -131,6 +134,23 @@ class MockCloud(MockBackups):
             coming = f"release {self.newest} comes with its next start"
             lab.update({"upgrading": "u-1"} if lab["phase"] == "READY" else {"release_note": coming})
         return 202, dict(lab)
+
+    def _activate(self, wish: Json, lab_id: str) -> tuple[int, Any]:
+        lab = self.known(lab_id)
+        if wish["pack"] not in PACKS:
+            raise RefusedError(404, "not_found", f"unknown domain '{wish['pack']}'", "did you mean 'genomics'?")
+        if lab["phase"] not in ("READY", "STOPPED"):
+            raise RefusedError(
+                409, "conflict", f"the packs of a lab that is {lab['phase']} cannot be changed", "wait until it rests"
+            )
+        mock_packs.activate(lab, wish["pack"])
+        return 202, copy.deepcopy(lab)
+
+    def _deactivate(self, _: Json, lab_id: str, pack: str) -> tuple[int, Any]:
+        lab = self.known(lab_id)
+        if not mock_packs.deactivate(lab, pack):
+            raise RefusedError(404, "not_found", f"pack '{pack}' is not active in lab {lab_id}", "jupyter status")
+        return 202, copy.deepcopy(lab)
 
     def _delete(self, wish: Json, lab_id: str) -> tuple[int, Any]:
         lab = self.known(lab_id)
@@ -344,6 +364,8 @@ ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("POST", f"/labs/{ID}/drills", MockCloud.drill),
     ("GET", f"/labs/{ID}/drills/{ID}", MockCloud.read_drill),
     ("POST", f"/labs/{ID}/upgrade", MockCloud._upgrade),
+    ("POST", f"/labs/{ID}/packs", MockCloud._activate),
+    ("DELETE", f"/labs/{ID}/packs/{ID}", MockCloud._deactivate),
 ]
 
 

@@ -1,6 +1,7 @@
 """Bakes and their images in the cloud that lives in memory: a bake is done after it was looked at a few times."""
 
-from aws_research_wizard.client.mock_labs import PACKS, Json, RefusedError
+from aws_research_wizard.client.mock_labs import Json, RefusedError
+from aws_research_wizard.client.mock_packs import PACKS
 
 LOOKS = 3
 

@@ -3,60 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from aws_research_wizard.client.mock_packs import MACHINES, arrive, kernel_views, pack_view
+
 Json = dict[str, Any]
 Step = tuple[str, float, Json]
 EPOCH = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 EMAIL = "ada@university.edu"
-MACHINES = {"genomics": "r6i.2xlarge", "machine_learning": "g5.2xlarge"}
 
 
-def _pack(name: str, title: str, purpose: str, packages: list[str]) -> Json:
-    kernel = {
-        "name": f"{name}-python",
-        "display_name": f"{title} (Python 3.11)",
-        "language": "python",
-        "version": "3.11",
-        "packages": packages,
-        "system": ["samtools", "bwa"] if name == "genomics" else [],
-        "widgets": ["ipywidgets"],
-        "env": {},
-        "resources": {"cpus": 2, "memory_gb": 8, "gpus": 0},
-        "on_request": False,
-    }
-    first = MACHINES[name]
-    return {
-        "name": name,
-        "title": title,
-        "purpose": purpose,
-        "version": "",
-        "lineage": ["base", name],
-        "kernels": [kernel],
-        "examples": [{"file": "first_steps.ipynb", "title": f"First steps in {title.lower()}", "kernel": kernel["name"]}],
-        "datasets": [
-            {
-                "name": "1000genomes",
-                "registry": "1000-genomes",
-                "title": "1000 Genomes",
-                "bucket": "1000genomes",
-                "prefix": "",
-                "region": "us-east-1",
-                "access": "public",
-                "licence": "open",
-            }
-        ],
-        "instances": {"team": {"small": [first], "medium": [first], "large": [first]}, "job": {"general": [first]}},
-        "idle": {"auto_shutdown": 60, "thresholds": {"cpu_percent": 5, "gpu_percent": 5, "network_kb_per_second": 50}},
-        "cost_tracking": True,
-        "why": None,
-    }
-
-
-PACKS: dict[str, Json] = {
-    "genomics": _pack("genomics", "Genomics", "Sequencing reads, variants, single cells", ["biopython", "pysam", "scanpy"]),
-    "machine_learning": _pack(
-        "machine_learning", "Machine Learning", "Training and evaluating models", ["torch", "scikit-learn"]
-    ),
-}
 # command -> (phase meanwhile, facts with the seconds they take, phase in the end)
 STORIES: dict[str, tuple[str, list[Step], str]] = {
     "create": (
@@ -109,6 +63,7 @@ class MockLabs:
         self.now = EPOCH
         self.pending: dict[str, tuple[list[Step], str]] = {}
         self.newest = "0a1b2c3d4e5f"
+        self.activation_fails_with = ""  # the cause with which the next packs are not activated
         self.upgrade_fails_with = ""  # the cause with which the next upgrades are taken back
 
     def known(self, lab_id: str) -> Json:
@@ -132,7 +87,8 @@ class MockLabs:
             "shared_storage_gb": gigabytes(wish.get("shared_storage", "100GB")),
             "access_mode": "local",
             "price_per_hour": {"amount": "0.504", "currency": "USD", "as_of": "2026-11-01"},
-            "kernels": [{name: kernel[name] for name in ("name", "display_name")} for kernel in PACKS[wish["domain"]]["kernels"]],
+            "packs": [pack_view(wish["domain"], own=True)],
+            "kernels": kernel_views(wish["domain"]),
             "image": None,
             "example_notebooks": 2 if wish.get("notebook_examples", True) else 0,
             "generation": 0,
@@ -166,6 +122,8 @@ class MockLabs:
             lab["newer_release"] = newest
 
     def move_on(self, lab: Json) -> None:
+        if lab["phase"] == "READY":
+            arrive(lab, self.activation_fails_with)
         if lab["upgrading"]:
             done = {"release": self.newest, "newer_release": None} if not self.upgrade_fails_with else {}
             lab.update(upgrading=None, release_note=self.upgrade_fails_with or None, **done)

@@ -30,6 +30,23 @@ class Action(StrEnum):
     probe = "probe"
 
 
+Kernel = TypeAliasType("Kernel", Annotated[str, Field(examples=["r"], pattern="^[a-z0-9][a-z0-9-]{0,30}$")])
+
+
+class ActivateRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+    )
+    pack: Annotated[
+        str,
+        Field(examples=["climate_modeling"], max_length=64, min_length=1, title="Pack"),
+    ]
+    kernels: Annotated[list[Kernel] | None, Field(max_length=10, title="Kernels")] = None
+    """
+    Kernels on request, by key
+    """
+
+
 class AnchorQuery(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -867,6 +884,29 @@ class Job(StrEnum):
     gpu = "gpu"
 
 
+class KernelMade(BaseModel):
+    """
+    A kernel that the orders name, as it stands on the machine.
+    """
+
+    name: Annotated[str, Field(max_length=80, title="Name")]
+    asked: Annotated[str, Field(max_length=60, title="Asked")] = ""
+    """
+    The activation it was ordered for
+    """
+    state: Annotated[str, Field(title="State")] = ""
+    """
+    ready or failed; anything else is not news
+    """
+    cause: Annotated[str, Field(max_length=500, title="Cause")] = ""
+    lock: Annotated[str, Field(max_length=64, title="Lock")] = ""
+    """
+    SHA-256 of the lock it was made from
+    """
+    solved: Annotated[str, Field(max_length=20, title="Solved")] = ""
+    pins: Annotated[int, Field(ge=0, title="Pins")] = 0
+
+
 class KernelReport(BaseModel):
     id: Annotated[str, Field(title="Id")] = ""
     name: Annotated[str | None, Field(title="Name")] = None
@@ -891,6 +931,27 @@ class KernelResources(BaseModel):
 class KernelView(BaseModel):
     name: Annotated[str, Field(title="Name")]
     display_name: Annotated[str, Field(title="Display Name")]
+    pack: Annotated[str, Field(title="Pack")]
+    """
+    The pack that brought it
+    """
+    state: Annotated[str, Field(title="State")]
+    """
+    installing, ready, or failed with a cause
+    """
+    cause: Annotated[str | None, Field(title="Cause")]
+    lock: Annotated[str | None, Field(title="Lock")]
+    """
+    SHA-256 of the lock it was made from, as its machine says; null: not told yet
+    """
+    solved: Annotated[str | None, Field(title="Solved")]
+    """
+    The day that lock was solved
+    """
+    pins: Annotated[int | None, Field(title="Pins")]
+    """
+    How many packages it pins
+    """
 
 
 class LabCostView(BaseModel):
@@ -930,6 +991,24 @@ class LabMoney(BaseModel):
     lab_id: Annotated[str, Field(title="Lab Id")]
     spent: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Spent")]
     reserved: Annotated[str, Field(pattern="^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$", title="Reserved")]
+
+
+class LabPackView(BaseModel):
+    name: Annotated[str, Field(title="Name")]
+    own: Annotated[bool, Field(title="Own")]
+    """
+    The lab's own pack, its domain
+    """
+    on_request: Annotated[list[str], Field(title="On Request")]
+    """
+    Kernels that were asked for by key
+    """
+    state: Annotated[str, Field(title="State")]
+    """
+    installing, ready, or failed: then it is not active, and the lab is as it was
+    """
+    cause: Annotated[str | None, Field(title="Cause")]
+    kernels: Annotated[list[str], Field(title="Kernels")]
 
 
 InstanceType = TypeAliasType(
@@ -983,6 +1062,10 @@ class LabRequest(BaseModel):
     Which of your teams pays; left out: the first
     """
     notebook_examples: Annotated[bool, Field(title="Notebook Examples")] = True
+    kernels: Annotated[list[Kernel] | None, Field(max_length=10, title="Kernels")] = None
+    """
+    Kernels on request, by key, beside the usual
+    """
 
 
 class LabRole(StrEnum):
@@ -2259,6 +2342,10 @@ class Orders(BaseModel):
     shared_storage_gb: Annotated[int, Field(title="Shared Storage Gb")]
     owner: Annotated[str, Field(title="Owner")]
     users: Annotated[list[dict[str, str]], Field(title="Users")]
+    packs: Annotated[list[str], Field(title="Packs")]
+    """
+    Whose notebooks people get; the lab's own first
+    """
     kernels: Annotated[list[dict[str, Any]], Field(title="Kernels")]
     examples: Annotated[bool, Field(title="Examples")]
     access: Annotated[dict[str, str | None], Field(title="Access")]
@@ -2539,6 +2626,7 @@ class HeartbeatReport(BaseModel):
     network_kb_per_second: Annotated[float | None, Field(title="Network Kb Per Second")] = None
     servers: Annotated[list[ServerReport] | None, Field(max_length=500, title="Servers")] = None
     release: Annotated[str, Field(max_length=40, title="Release")] = ""
+    kernels: Annotated[list[KernelMade] | None, Field(max_length=100, title="Kernels")] = None
 
 
 class LabView(BaseModel):
@@ -2561,6 +2649,10 @@ class LabView(BaseModel):
     price_per_hour: Money | None
     """
     List price while it runs; null: not known
+    """
+    packs: Annotated[list[LabPackView], Field(title="Packs")]
+    """
+    Its own pack first, then what was activated
     """
     kernels: Annotated[list[KernelView], Field(title="Kernels")]
     image: BakedImageView | None

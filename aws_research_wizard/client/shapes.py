@@ -13,6 +13,17 @@ Who may read a data set, as the AWS Registry of Open Data says it.
 Action: TypeAlias = Literal["keep", "warn", "withdraw", "stop", "probe"]
 
 
+Kernel: TypeAlias = str
+
+
+class ActivateRequest(TypedDict):
+    pack: str
+    kernels: NotRequired[list[Kernel]]
+    """
+    Kernels on request, by key
+    """
+
+
 class AnchorQuery(TypedDict):
     after: NotRequired[int]
     """
@@ -582,6 +593,29 @@ class ImageView(TypedDict):
 Job: TypeAlias = Literal["general", "memory", "gpu"]
 
 
+class KernelMade(TypedDict):
+    """
+    A kernel that the orders name, as it stands on the machine.
+    """
+
+    name: str
+    asked: NotRequired[str]
+    """
+    The activation it was ordered for
+    """
+    state: NotRequired[str]
+    """
+    ready or failed; anything else is not news
+    """
+    cause: NotRequired[str]
+    lock: NotRequired[str]
+    """
+    SHA-256 of the lock it was made from
+    """
+    solved: NotRequired[str]
+    pins: NotRequired[int]
+
+
 class KernelReport(TypedDict):
     id: NotRequired[str]
     name: NotRequired[str | None]
@@ -606,6 +640,27 @@ class KernelResources(TypedDict):
 class KernelView(TypedDict):
     name: str
     display_name: str
+    pack: str
+    """
+    The pack that brought it
+    """
+    state: str
+    """
+    installing, ready, or failed with a cause
+    """
+    cause: str | None
+    lock: str | None
+    """
+    SHA-256 of the lock it was made from, as its machine says; null: not told yet
+    """
+    solved: str | None
+    """
+    The day that lock was solved
+    """
+    pins: int | None
+    """
+    How many packages it pins
+    """
 
 
 class LabCostView(TypedDict):
@@ -644,6 +699,24 @@ class LabMoney(TypedDict):
     reserved: str
 
 
+class LabPackView(TypedDict):
+    name: str
+    own: bool
+    """
+    The lab's own pack, its domain
+    """
+    on_request: list[str]
+    """
+    Kernels that were asked for by key
+    """
+    state: str
+    """
+    installing, ready, or failed: then it is not active, and the lab is as it was
+    """
+    cause: str | None
+    kernels: list[str]
+
+
 class LabRequest(TypedDict):
     domain: str
     users: NotRequired[int]
@@ -664,6 +737,10 @@ class LabRequest(TypedDict):
     Which of your teams pays; left out: the first
     """
     notebook_examples: NotRequired[bool]
+    kernels: NotRequired[list[Kernel]]
+    """
+    Kernels on request, by key, beside the usual
+    """
 
 
 LabRole: TypeAlias = Literal["lead", "member", "viewer"]
@@ -1662,6 +1739,10 @@ class Orders(TypedDict):
     shared_storage_gb: int
     owner: str
     users: list[dict[str, str]]
+    packs: list[str]
+    """
+    Whose notebooks people get; the lab's own first
+    """
     kernels: list[dict[str, Any]]
     examples: bool
     access: dict[str, str | None]
@@ -1933,6 +2014,7 @@ class HeartbeatReport(TypedDict):
     network_kb_per_second: NotRequired[float | None]
     servers: NotRequired[list[ServerReport]]
     release: NotRequired[str]
+    kernels: NotRequired[list[KernelMade]]
 
 
 class LabView(TypedDict):
@@ -1955,6 +2037,10 @@ class LabView(TypedDict):
     price_per_hour: Money | None
     """
     List price while it runs; null: not known
+    """
+    packs: list[LabPackView]
+    """
+    Its own pack first, then what was activated
     """
     kernels: list[KernelView]
     image: BakedImageView | None

@@ -15,7 +15,6 @@ from typing import Any
 from aws_research_wizard.host import (
     activity,
     identity,
-    kernels,
     load,
     notices,
     people,
@@ -29,10 +28,10 @@ from aws_research_wizard.host import (
 )
 from aws_research_wizard.host import orders as wanted
 from aws_research_wizard.host.control_plane import Away, ControlPlane, Refused
+from aws_research_wizard.host.fitting import Fitter
 from aws_research_wizard.host.hub_api import HubApi, HubAway
 from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.orders import Orders
-from aws_research_wizard.host.steps import CommandFailed
 from aws_research_wizard.host.usage import MEASURE_SECONDS, Usage
 from aws_research_wizard.host.work import Desk
 
@@ -51,6 +50,7 @@ def main(machine: Machine) -> int:
     agent = Agent(machine)
     threading.Thread(target=agent.watch.run, args=(stop, agent.look_seconds), name="watch", daemon=True).start()
     threading.Thread(target=agent.desk.run, args=(stop,), name="work", daemon=True).start()
+    threading.Thread(target=agent.fitter.run, args=(stop,), name="kernels", daemon=True).start()
     agent.run(stop)
     return 0
 
@@ -65,7 +65,9 @@ class Agent:
         self.hub = hub or HubApi(machine)
         self.door = door or ControlPlane(machine.api_url, machine.execute_api)
         self.desk = Desk(machine.state, self.door, piece.do)
+        self.fitter = Fitter(machine, self.boot_id, piece.do, self.door.step)
         self.watch = activity.of_machine(machine, self.hub, machine.run / "activity.json")
+        self.fitter.news = self.watch.changed.set
         self.shares = shares.Shares(machine.told)
         self.network = load.Network()
         self.seq = 0
@@ -75,7 +77,6 @@ class Agent:
     def run(self, stop: threading.Event) -> None:
         """Beat until `stop`: at the ordered rhythm while answered, slower and slower while not."""
         failures = 0
-        self._try("kernels of this release", self._take_over)
         while not stop.is_set() and not self.superseded():
             failures = 0 if self.beat() else failures + 1
             rhythm = self._rhythm()
@@ -102,15 +103,6 @@ class Agent:
         record, now = releases.load(self.machine), releases.current(self.machine)
         return bool(now) and now != self.machine.release and not (record and record.open)
 
-    def _take_over(self) -> None:
-        """After a change of release, put its kernels in place; those that run go on in the environments they have."""
-        orders = wanted.load(self.machine.state)
-        if orders and kernels.of_another_release(self.machine):
-            known = identity.load(self.machine.state)
-            self.door.token = known.token if known else ""
-            self._install(orders)
-            kernels.note_release(self.machine)
-
     def beat(self) -> bool:
         """Tell, do what is ordered, tidy up; say whether the control plane answered."""
         users = self._users()
@@ -131,6 +123,7 @@ class Agent:
             "boot_id": self.boot_id,
             "seq": self.seq,
             "release": releases.told(self.machine),
+            "kernels": self.fitter.told(),
             "uptime_s": round(now.uptime_s, 1),
             "storage_used_bytes": self.usage.bytes(),
             "cpu": now.cpu,
@@ -154,29 +147,19 @@ class Agent:
         self.obey(Orders.parse(self.door.heartbeat(self.pulse())))
 
     def obey(self, orders: Orders) -> None:
-        """Bring the machine to what is wanted: capacity and people are read by the hub itself, kernels are made here."""
+        """Bring the machine to what is wanted: capacity and people are read by the hub itself, kernels are the fitter's."""
         before = wanted.load(self.machine.state)
         if before is None or dict(before.raw) != dict(orders.raw):
             wanted.save(self.machine.state, orders)
         self._try("what people are told", lambda: self._tell_people(orders))
         people.change(self.machine.state, lambda now: people.follow(now, orders.people, time.time()))
         self.desk.follow(orders.raw.get("work") or ())
-        if before is not None and before.kernels != orders.kernels:
-            self._install(orders)
+        if before is None or (before.kernels, before.packs) != (orders.kernels, orders.packs):
+            self.fitter.follow()
 
     def _tell_people(self, orders: Orders) -> None:
         notices.put_up(self.machine.told, orders, time.time())
         self.shares.price(orders)
-
-    def _install(self, orders: Orders) -> None:
-        for kernel in orders.kernels:
-            begun = time.monotonic()
-            try:
-                detail = kernels.install(self.machine, kernel)
-                self.door.step(f"install kernel {kernel.name}", "done", time.monotonic() - begun, detail)
-            except CommandFailed as error:
-                self.door.step(f"install kernel {kernel.name}", "failed", time.monotonic() - begun, error.cause)
-        kernels.retire(self.machine, {kernel.name for kernel in orders.kernels})
 
     def _see_out(self, users: list[dict[str, Any]]) -> None:
         """End the sessions and the server of people who may no longer work here; their files stay."""

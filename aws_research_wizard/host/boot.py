@@ -4,9 +4,9 @@
                                      └ claim identity → ┬ prepare storage ──┘             │
                                                         └ install each kernel ────────────┘
 
-Needs nothing but the Python that Debian ships. Keeps true: `ready` is said only when the hub answers and every kernel is
-registered; a step that fails is told with its cause and its last lines; a machine that knew its orders starts without the
-control plane too.
+Needs nothing but the Python that Debian ships. Keeps true: `ready` is said only when the hub answers and every kernel of the
+lab's own pack is registered (those of other packs come behind: fitting.py); a step that fails is told with its cause and its last
+lines; a machine that knew its orders starts without the control plane too.
 """
 
 import os
@@ -26,6 +26,7 @@ from typing import Any
 
 from aws_research_wizard.host import (
     commands,
+    fitting,
     guard,
     hub,
     identity,
@@ -120,7 +121,8 @@ class Boot:
         self.steps.add("fetch bundle", self.machine.boot_script_seconds)
         hub_there = self.pool.submit(self._install_hub)
         orders = self._claim()
-        kernels_there = [self.pool.submit(self._install_kernel, kernel) for kernel in orders.kernels]
+        required = tuple(kernel for kernel in orders.kernels if kernel.required)
+        kernels_there = [self.pool.submit(self._install_kernel, kernel) for kernel in required]
         self._prepare(orders)
         hub_there.result()
         hub_up = self.pool.submit(self._wait_for_hub, self._start_supervisor())
@@ -129,7 +131,7 @@ class Boot:
         kernels.note_release(self.machine)
         releases.confirm(self.machine, self.asked)
         self.pool.submit(self._ready, orders)
-        self.pool.submit(self._polish, orders.kernels)
+        self.pool.submit(self._polish, required)
         return self._watch()
 
     def _tidy(self) -> None:
@@ -190,6 +192,7 @@ class Boot:
     def _install_kernel(self, kernel: Kernel) -> None:
         with self.steps.step(f"install kernel {kernel.name}") as note:
             note.detail = kernels.install(self.machine, kernel)
+        fitting.note(self.machine, kernel, self.boot_id)
 
     def _prepare(self, orders: Orders) -> None:
         with self.steps.step("prepare storage") as note:

@@ -9,8 +9,13 @@ import shutil
 from pathlib import Path
 
 
-def settle_in(storage: Path, examples: Path | None, person: str, owner: tuple[int, int] | None = None) -> Path:
-    """Make sure of `person`'s home and what belongs in it; return it. `owner` is (uid, gid) where people have accounts."""
+def settle_in(
+    storage: Path, examples: Path | None, person: str, owner: tuple[int, int] | None = None, more: Path | None = None
+) -> Path:
+    """Make sure of `person`'s home and what belongs in it; return it. `owner` is (uid, gid) where people have accounts.
+
+    `more` holds a folder for each pack that was activated beside the lab's own: its notebooks are found under its name.
+    """
     home = place(storage, person)
     _folder(home, 0o700, owner)
     link = home / "shared"
@@ -18,6 +23,9 @@ def settle_in(storage: Path, examples: Path | None, person: str, owner: tuple[in
         link.symlink_to(storage / "shared")
     if examples is not None and examples.is_dir():
         _copy_new(examples, home / "examples", owner)
+    for pack in sorted(more.iterdir()) if more is not None and more.is_dir() else ():
+        if pack.is_dir():
+            _copy_new(pack.resolve(), home / "examples" / pack.name, owner)
     return home
 
 
@@ -29,7 +37,8 @@ def place(storage: Path, person: str) -> Path:
 
 
 def _copy_new(source: Path, target: Path, owner: tuple[int, int] | None) -> None:
-    _folder(target, 0o755, owner)
+    for folder in (target.parent, target):
+        _folder(folder, 0o755, owner)
     for file in sorted(source.rglob("*")):
         there = target / file.relative_to(source)
         if file.is_dir():

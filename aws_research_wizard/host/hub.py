@@ -18,6 +18,7 @@ from pathlib import Path
 from string import Template
 
 from aws_research_wizard.host import culling, files
+from aws_research_wizard.host import examples as more_examples
 from aws_research_wizard.host.machine import MARKER, Machine
 from aws_research_wizard.host.orders import Orders
 from aws_research_wizard.host.steps import CommandFailed
@@ -101,6 +102,7 @@ def _values(machine: Machine, orders: Orders) -> dict[str, str]:
     code = {
         "storage": str(machine.storage),
         "examples": str(examples) if orders.examples and examples.is_dir() else "",
+        "more_examples": str(more_examples.root(machine)),
         "runtime": str(machine.run / "servers"),
         "accounts": not machine.local,
         "singleuser": str(machine.hub_env / "bin/jupyterhub-singleuser"),

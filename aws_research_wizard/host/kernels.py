@@ -55,12 +55,9 @@ def note_release(machine: Machine) -> None:
     files.write(machine.run / "kernels-of", machine.release)
 
 
-def of_another_release(machine: Machine) -> bool:
-    """Say whether the kernels that were put in place are another release's; False while the boot still makes them."""
-    try:
-        return (machine.run / "kernels-of").read_text() != machine.release
-    except OSError:
-        return False
+def made_by_the_boot(machine: Machine) -> bool:
+    """Say whether this boot has made the kernels that a lab cannot be without; until then they are its own business."""
+    return (machine.run / "kernels-of").exists()
 
 
 def _python(machine: Machine, kernel: Kernel, log: Path) -> str:

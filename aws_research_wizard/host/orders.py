@@ -16,7 +16,10 @@ ROLES = ("lead", "member", "viewer")
 
 @dataclass(frozen=True)
 class Kernel:
-    """One kernel to install: where its lock is (in the bundle, or at `lock_uri`), what it needs; `resources`: for comfort."""
+    """One kernel to install: where its lock is (in the bundle, or at `lock_uri`), what it needs; `resources`: for comfort.
+
+    `asked` is the activation that it is ordered for; a boot waits for those that are `required`.
+    """
 
     name: str
     display_name: str
@@ -28,6 +31,8 @@ class Kernel:
     resources: Mapping[str, int] = field(default_factory=dict)
     lock_uri: str = ""
     lock_sha256: str = ""
+    asked: str = ""
+    required: bool = True
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> "Kernel":
@@ -43,6 +48,8 @@ class Kernel:
             resources={str(key): int(value) for key, value in (raw.get("resources") or {}).items()},
             lock_uri=str(raw.get("lock_uri") or ""),
             lock_sha256=str(raw.get("lock_sha256") or ""),
+            asked=str(raw.get("asked") or ""),
+            required=bool(raw.get("required", True)),
         )
 
 
@@ -50,10 +57,11 @@ class Kernel:
 class Orders:
     """The wanted state of the machine. `people` maps e-mail to role in the lab; sizes are GB; `raw` is what was sent.
 
-    `cull_s`: how long nobody used a server before it ends (0: it never does).
+    `packs`: those that are active, the lab's own first. `cull_s`: how long nobody used a server before it ends (0: never).
     """
 
     domain: str
+    packs: tuple[str, ...]
     phase: str
     capacity: int
     quota_gb: int
@@ -75,6 +83,7 @@ class Orders:
         idle = raw.get("idle") or {}
         return cls(
             domain=str(raw.get("domain") or "base"),
+            packs=tuple(str(name) for name in raw.get("packs") or () if str(name).replace("_", "").replace("-", "").isalnum()),
             phase=str(raw.get("phase") or ""),
             capacity=int(raw.get("capacity") or 1),
             quota_gb=int(raw.get("shared_storage_gb") or 0),

@@ -25,7 +25,7 @@ from aws_research_wizard.host import bundles, commands, database, guard, hub, ke
 from aws_research_wizard.host import orders as wanted
 from aws_research_wizard.host.bundles import BundleRefused
 from aws_research_wizard.host.machine import MARKER, Machine, Ports
-from aws_research_wizard.host.orders import Orders
+from aws_research_wizard.host.orders import Kernel, Orders
 from aws_research_wizard.host.steps import CommandFailed
 
 PORTS = range(21_000, 29_000)
@@ -98,7 +98,16 @@ class Proof:
         made = {"hub": kernels.maker(machine, log).make(machine.hub_env, machine.bundle / "requirements-host.txt", wheels)}
         hub.take_back_own_kernel(machine)
         aside = replace(machine, specs=self.private.specs)
-        return made | {kernel.name: kernels.install(aside, kernel) for kernel in orders.kernels}
+        return made | {kernel.name: self._kernel(aside, kernel) for kernel in orders.kernels}
+
+    def _kernel(self, aside: Machine, kernel: Kernel) -> str:
+        """Make a kernel; of one that the lab can do without it is only told that it cannot be made."""
+        try:
+            return kernels.install(aside, kernel)
+        except CommandFailed as failure:
+            if kernel.required:
+                raise
+            return f"failed: {failure.cause}"
 
     def _furnish(self, orders: Orders) -> None:
         """A state of its own: orders, people and database as they are, without the secrets and the servers."""

@@ -26,6 +26,7 @@ class LabSpawner(LocalProcessSpawner):  # type: ignore[misc]  # jupyterhub ships
 
     storage = Unicode(help="The lab's file system.").tag(config=True)
     examples = Unicode(help="The pack's example notebooks; blank for none.").tag(config=True)
+    more_examples = Unicode(help="Where the notebooks of packs are that were activated; blank for none.").tag(config=True)
     logs = Unicode(help="Where servers write their logs.").tag(config=True)
     runtime = Unicode(help="Where servers and kernels keep connection files: on the machine's own disk.").tag(config=True)
     accounts = Bool(False, help="Give every person a system account (on AWS).").tag(config=True)
@@ -94,10 +95,13 @@ class LabSpawner(LocalProcessSpawner):  # type: ignore[misc]  # jupyterhub ships
 
     def _settle_in(self, owner: Owner) -> tuple[Lack, str] | None:
         """Make the home ready; return what lacks room and where, None when there is some everywhere."""
-        storage, examples = Path(self.storage), Path(self.examples) if self.examples else None
+        storage, (examples, more) = (
+            Path(self.storage),
+            (Path(one) if one else None for one in (self.examples, self.more_examples)),
+        )
         where = "home"
         try:
-            home = homes.settle_in(storage, examples, self.user.name, owner)
+            home = homes.settle_in(storage, examples, self.user.name, owner, more)
             lack = room.lacking(home, owner)
             if lack is None:
                 lack, where = room.lacking(room.scratch(), owner), "machine"

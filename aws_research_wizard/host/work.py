@@ -27,6 +27,7 @@ KINDS: dict[str, str] = {
     "restore": "aws_research_wizard.host.restore",
     "upgrade": "aws_research_wizard.host.upgrade",
     "save": "aws_research_wizard.host.save",
+    "kernel": "aws_research_wizard.host.fitting",
 }
 """Kind of work → the module that does it."""
 TELL_SECONDS = 60.0

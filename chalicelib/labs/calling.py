@@ -11,13 +11,12 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from chalicelib.kernels import service as kernels
-from chalicelib.labs import beats, naming, releases, rules, store, sts, work
+from chalicelib.labs import beats, equipping, fitting, naming, releases, rules, store, sts, work
 from chalicelib.labs.machines import Expect, Machine, Member
 from chalicelib.labs.provisioning import fact, host_name
 from chalicelib.labs.rules import Lab, Phase, Step
@@ -158,6 +157,7 @@ def heartbeat(machine: Machine, report: Mapping[str, Any], now: datetime) -> dic
     lab, _, people = store.whole(machine.lab_id)
     beats.heard(lab, machine, report, now)
     releases.heard(lab, machine, str(report["release"]), now)
+    equipping.heard(lab, machine, report["kernels"], now)
     return orders(
         lab, people, work.open_work(lab), machine.notice.told(now) if machine.notice and lab.phase is Phase.READY else None
     )
@@ -168,7 +168,6 @@ def orders(
 ) -> dict[str, Any]:
     """What the machine shall be now."""
     known, pack = settings.current(), packs.of(lab.domain, lab.pack_version)
-    plans = kernels.plan(pack)
     return {
         "lab_id": lab.id,
         "phase": lab.phase,
@@ -177,7 +176,8 @@ def orders(
         "shared_storage_gb": lab.shared_storage_gb,
         "owner": lab.owner,
         "users": [{"email": one.email, "role": one.role} for one in people],
-        "kernels": [asdict(plan) | {"env": dict(plan.env), "resources": dict(plan.resources)} for plan in plans],
+        "packs": [use.pack for use in fitting.uses(lab)],
+        "kernels": equipping.orders(lab),
         "examples": lab.examples,
         "access": {"mode": known.access_mode, "host": host_name(lab.id) if known.access_mode == "domain" else None},
         "storage": {"file_system_id": lab.file_system_id or None},

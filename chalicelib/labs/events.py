@@ -1,4 +1,4 @@
-"""News that moves labs on: EC2 says a machine changed, Step Functions says a workflow broke off."""
+"""News that moves labs on: EC2 says a machine changed, Step Functions says a workflow broke off, a lab's packs are others."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib.labs import reconcile
+from chalicelib.labs import activating, reconcile
 from chalicelib.runtime import clock
-from chalicelib.runtime.entries import reaction
+from chalicelib.runtime.entries import reaction, task
 
 bp = Blueprint(__name__)
 
@@ -31,3 +31,10 @@ def machine_state_changed(event: dict[str, Any]) -> None:
 @reaction
 def workflow_ended(event: dict[str, Any]) -> None:
     reconcile.workflow_ended(event["detail"]["executionArn"], clock.now())
+
+
+@bp.lambda_function(name="follow_packs")
+@task(clients=("iam",), door="reaction")
+def follow_packs(event: dict[str, Any], _context: Any) -> None:
+    """May come twice, late and in any order."""
+    activating.renew_rights(event["detail"]["subject"])

@@ -35,6 +35,14 @@ def give_rights(name: str, statements: Sequence[Mapping[str, object]]) -> None:
         aws.client("iam").put_role_policy(RoleName=name, PolicyName=INLINE, PolicyDocument=json.dumps(_policy(statements)))
 
 
+def renew_rights(name: str, statements: Sequence[Mapping[str, object]]) -> bool:
+    """Give a role other rights; False when there is no such role."""
+    with patiently("NoSuchEntity"):
+        aws.client("iam").put_role_policy(RoleName=name, PolicyName=INLINE, PolicyDocument=json.dumps(_policy(statements)))
+        return True
+    return False
+
+
 def ensure_profile(name: str, tags: Mapping[str, str]) -> None:
     """The profile of the same name as its role, which it holds. A profile that cannot be filled is not left behind."""
     with patiently("EntityAlreadyExists"):

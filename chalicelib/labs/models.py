@@ -6,7 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from chalicelib.labs import naming
+from chalicelib.labs import fitting, naming
+from chalicelib.labs.environment import LabKernel, State, Use
 from chalicelib.labs.journal import Kept, Receipt
 from chalicelib.labs.machines import Machine, Member
 from chalicelib.labs.rules import BEFORE_RELEASES, BakedFrom, Lab, Phase, newer
@@ -18,6 +19,7 @@ from chalicelib.runtime.shapes import Asked, Field, Told
 
 TypeName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,30}\.[a-z0-9-]{1,30}$", examples=["r6i.4xlarge"])]
 Team = Annotated[str, Field(pattern=f"^{TEAM.pattern}$", examples=["lovelace"])]
+KernelKey = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$", examples=["r"])]
 Size = Annotated[str, Field(max_length=20, examples=["500GB", "1TB"])]
 
 
@@ -29,6 +31,9 @@ class LabRequest(Asked):
     name: str = Field(default="", max_length=80)
     team: Team | None = Field(default=None, description="Which of your teams pays; left out: the first")
     notebook_examples: bool = True
+    kernels: list[KernelKey] = Field(
+        default_factory=list, max_length=10, description="Kernels on request, by key, beside the usual"
+    )
 
     def wish(self) -> Wish:
         return Wish(
@@ -39,6 +44,7 @@ class LabRequest(Asked):
             name=self.name,
             team=self.team or "",
             notebook_examples=self.notebook_examples,
+            kernels=tuple(self.kernels),
         )
 
 
@@ -68,6 +74,57 @@ class Money(Told):
 class KernelView(Told):
     name: str
     display_name: str
+    pack: str = Field(description="The pack that brought it")
+    state: str = Field(description="installing, ready, or failed with a cause")
+    cause: str | None
+    lock: str | None = Field(description="SHA-256 of the lock it was made from, as its machine says; null: not told yet")
+    solved: str | None = Field(description="The day that lock was solved")
+    pins: int | None = Field(description="How many packages it pins")
+
+    @classmethod
+    def of(cls, one: LabKernel, opened: bool, domain: str) -> KernelView:
+        return cls(
+            name=one.name,
+            display_name=one.display_name,
+            pack=one.pack or domain,
+            state=one.state or (State.READY if opened else State.INSTALLING),
+            cause=one.cause or None,
+            lock=one.lock or None,
+            solved=one.solved or None,
+            pins=one.pins or None,
+        )
+
+
+class LabPackView(Told):
+    name: str
+    own: bool = Field(description="The lab's own pack, its domain")
+    on_request: list[str] = Field(description="Kernels that were asked for by key")
+    state: str = Field(description="installing, ready, or failed: then it is not active, and the lab is as it was")
+    cause: str | None
+    kernels: list[str]
+
+    @classmethod
+    def all_of(cls, lab: Lab, kernels: list[KernelView]) -> list[LabPackView]:
+        """The packs of a lab, its own first; last those that could not be activated."""
+        uses = fitting.uses(lab)
+        named = {use.pack for use in uses}
+        lost = dict.fromkeys(one.pack for one in kernels if one.pack not in named)
+        return [cls._of(use, use.pack == lab.domain, kernels) for use in (*uses, *map(Use, lost))]
+
+    @classmethod
+    def _of(cls, use: Use, own: bool, kernels: list[KernelView]) -> LabPackView:
+        mine = [one for one in kernels if one.pack == use.pack]
+        states = {one.state for one in mine}
+        state = next((one for one in (State.FAILED, State.INSTALLING) if one in states), State.READY)
+        cause = next((one.cause for one in mine if one.cause), None)
+        return cls(
+            name=use.pack, own=own, on_request=list(use.also), state=state, cause=cause, kernels=[one.name for one in mine]
+        )
+
+
+class ActivateRequest(Asked):
+    pack: str = Field(min_length=1, max_length=64, examples=["climate_modeling"])
+    kernels: list[KernelKey] = Field(default_factory=list, max_length=10, description="Kernels on request, by key")
 
 
 class BakedImageView(Told):
@@ -160,6 +217,7 @@ class LabView(Told):
     address: str | None
     access_mode: str
     price_per_hour: Money | None = Field(description="List price while it runs; null: not known")
+    packs: list[LabPackView] = Field(description="Its own pack first, then what was activated")
     kernels: list[KernelView]
     image: BakedImageView | None = Field(description="What its machine was launched from; null: the plain image, it installed")
     example_notebooks: int
@@ -182,6 +240,7 @@ class LabView(Told):
     @classmethod
     def of(cls, lab: Lab, machine: Machine | None = None) -> LabView:
         known = settings.current()
+        kernels = [KernelView.of(one, lab.opened, lab.domain) for one in lab.kernels]
         return cls(
             **_same(lab),
             cause=lab.cause or None,
@@ -189,7 +248,8 @@ class LabView(Told):
             address=lab.address or None,
             access_mode=known.access_mode,
             price_per_hour=Money.of(hourly_price(lab.instance_type, known.region)),
-            kernels=[KernelView(name=one.name, display_name=one.display_name) for one in lab.kernels],
+            packs=LabPackView.all_of(lab, kernels),
+            kernels=kernels,
             image=BakedImageView.of(lab.image),
             example_notebooks=lab.notebooks,
             steps=[StepView(name=one.name, seconds=one.seconds) for one in lab.steps],
@@ -336,6 +396,7 @@ class Orders(Told):
     shared_storage_gb: int
     owner: str
     users: list[dict[str, str]]
+    packs: list[str] = Field(description="Whose notebooks people get; the lab's own first")
     kernels: list[dict[str, Any]]
     examples: bool
     access: dict[str, str | None]
@@ -407,6 +468,18 @@ class TerminalReport(Lenient):
     idle_s: float | None = Field(default=None, description="Age of its last output or input")
 
 
+class KernelMade(Lenient):
+    """A kernel that the orders name, as it stands on the machine."""
+
+    name: str = Field(max_length=80)
+    asked: str = Field(default="", max_length=60, description="The activation it was ordered for")
+    state: str = Field(default="", description="ready or failed; anything else is not news")
+    cause: str = Field(default="", max_length=500)
+    lock: str = Field(default="", max_length=64, description="SHA-256 of the lock it was made from")
+    solved: str = Field(default="", max_length=20)
+    pins: int = Field(default=0, ge=0)
+
+
 class ServerReport(Lenient):
     user: str = ""
     started_s: float | None = None
@@ -435,3 +508,4 @@ class HeartbeatReport(Lenient):
     network_kb_per_second: float | None = None
     servers: list[ServerReport] = Field(default_factory=list, max_length=500)
     release: str = Field(default="", max_length=40)
+    kernels: list[KernelMade] = Field(default_factory=list, max_length=100)

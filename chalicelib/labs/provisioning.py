@@ -5,17 +5,17 @@ Each may run twice, and from the top after a crash: what is journalled as made i
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from chalicelib.images import service as images
-from chalicelib.kernels import service as kernels
-from chalicelib.labs import ec2, efs, iam, naming, rights, route53, store, userdata
+from chalicelib.labs import ec2, efs, fitting, iam, naming, rights, route53, store, userdata
 from chalicelib.labs.journal import Entry, Kind, State, machine_token
 from chalicelib.labs.making import Book, current
-from chalicelib.labs.rules import BakedFrom, Command, Interrupted, KernelName, Lab, Patience, Phase, audited, settle
+from chalicelib.labs.rules import BakedFrom, Command, Interrupted, Lab, Patience, Phase, audited, settle
 from chalicelib.limits import service as limits
 from chalicelib.limits.service import Need
 from chalicelib.packs import rules as pack_rules
@@ -64,12 +64,12 @@ def resolve_environment(lab_id: str, generation: int, now: datetime) -> None:
     if lab.subnet_id:
         return
     try:
-        plans = kernels.plan(packs.of(lab.domain, lab.pack_version))
+        known = known_packs(lab)
     except NotFound as error:
         raise PackBroken(error.message, error.hint) from error
-    names = tuple(KernelName(plan.name, plan.display_name) for plan in plans)
-    after = replace(lab, kernels=names, subnet_id=ec2.place(lab.id).subnet_id)
-    kernel_names = [name.name for name in names]
+    fitted = fitting.fresh(replace(lab, kernels=()), known, lab.execution)
+    after = replace(fitted, subnet_id=ec2.place(lab.id).subnet_id)
+    kernel_names = [one.name for one in after.kernels]
     told = fact("EnvironmentResolved", lab, now, before=lab, after=after, kernels=kernel_names, subnet=after.subnet_id)
     commit(store.change(lab, after, store.moved_on(lab)), told)
 
@@ -164,11 +164,21 @@ def _identity(book: Book) -> str:
 
 
 def rights_of(lab: Lab) -> tuple[rights.Statement, ...]:
-    """What the lab's machine may do, as of this release."""
-    known = settings.current()
-    pack = packs.of(lab.domain, lab.pack_version)
-    locks = [plan.lock_uri for plan in kernels.plan(pack) if plan.lock_uri]
-    return rights.statements(lab.id, known, pack_rules.read_rights(pack, known.partition), locks)
+    """What the lab's machine may do, as of this release and its packs."""
+    known, resolved = settings.current(), known_packs(lab)
+    everything = tuple(dict.fromkeys(one for pack in resolved.values() for one in pack.datasets))
+    own = resolved[lab.domain]._replace(datasets=everything)
+    locks = [one.plan.lock_uri for one in fitting.wanted(lab, resolved) if one.plan.lock_uri]
+    return rights.statements(lab.id, known, pack_rules.read_rights(own, known.partition), locks)
+
+
+def known_packs(lab: Lab) -> dict[str, pack_rules.Pack]:
+    """The lab's packs by name, its own first. One that was activated and is no more is left out, but never its own."""
+    found = {lab.domain: packs.of(lab.domain, lab.pack_version)}
+    for use in fitting.uses(lab)[1:]:
+        with suppress(NotFound, PackBroken):
+            found[use.pack] = packs.of(use.pack, use.version)
+    return found
 
 
 def _baked(lab: Lab) -> BakedFrom | None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from chalicelib.labs import naming, rules, sessions, store
+from chalicelib.labs import fitting, naming, rules, sessions, store
 from chalicelib.labs.machines import Member
 from chalicelib.labs.needs import need_of
 from chalicelib.labs.provisioning import fact, patience
@@ -54,6 +54,7 @@ def _plain(lab_id: str, now: datetime) -> dict[str, Any]:
         "pack_version": lab.pack_version,
         "phase": str(lab.phase),
         "candidates": list(lab.candidates),
+        "packs": list(lab.packs),
         "created_at": iso(lab.created_at),
         "opened": lab.opened,
         "last_session": iso(last) if last else "",
@@ -70,7 +71,8 @@ def rebuild(value: Mapping[str, Any], now: datetime, by: str, request: str) -> L
         return known
     lab = _designed(value, known, now, request)
     there = Conflict(f"lab {lab.id} was made at the same moment")
-    installed = packs.uses(lab.domain, lab.pack_version, lab.id) if known is None else ()
+    mine = fitting.versions(lab) if known is None else ()
+    installed = [write for name, version in mine for write in packs.uses(name, version, lab.id)]
     told = partial(fact, "LabRebuilt", lab, now, by=by, request=request, before=known, after=lab, generation=value["generation"])
     admitted = partial(limits.readmit, lab.team, lab.id, need_of(lab), now)
     if known is None:
@@ -117,6 +119,7 @@ def _designed(value: Mapping[str, Any], known: Lab | None, now: datetime, reques
             "generation": generation,
             "phase": Phase.PROVISIONING,
             "candidates": tuple(value["candidates"]),
+            "packs": tuple(value.get("packs", ())),
             "created_at": parse_iso(value["created_at"]),
             "changed_at": now,
             "correlation_id": request,

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
+from chalicelib.labs.environment import LabKernel
 from chalicelib.labs.journal import Receipt
 from chalicelib.runtime.errors import Conflict, TaskError
 
@@ -34,6 +35,7 @@ AUDITED = (  # no commit changes one of these without a fact that says from what
     "examples",
     "reserved",
     "keep_data",
+    "packs",
 )
 
 
@@ -151,12 +153,6 @@ class Step:
 
 
 @dataclass(frozen=True)
-class KernelName:
-    name: str
-    display_name: str
-
-
-@dataclass(frozen=True)
 class BakedFrom:
     """The baked image that a lab's machine was launched from: EC2's id, and the bake that made it."""
 
@@ -198,7 +194,7 @@ class Lab:
     cause_hint: str = ""
     log_tail: tuple[str, ...] = ()
     steps: tuple[Step, ...] = ()
-    kernels: tuple[KernelName, ...] = ()
+    kernels: tuple[LabKernel, ...] = ()
     receipt: Receipt | None = None
     asked_by: str = ""  # who gave the last command, when it was not the owner
     last_session: datetime | None = None  # when somebody last worked in it, as far as an earlier machine told
@@ -210,6 +206,7 @@ class Lab:
     release_note: str = ""  # why it does not run the release that was asked for
     image: BakedFrom | None = None  # what its machine was launched from; None: the plain image, so everything was installed
     stops_at: datetime | None = None  # people are warned that it stops then
+    packs: tuple[str, ...] = ()  # what was activated beside its own pack (see environment.Use)
 
     @property
     def moving(self) -> bool:
@@ -252,6 +249,8 @@ def audited(lab: Lab) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return " ".join(value)
     return str(value) if isinstance(value, Phase) else value
 
 

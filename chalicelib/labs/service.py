@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.labs import access, beats, logs, naming, rebuilding, rules, sessions, stopping, store, work
+from chalicelib.labs import access, beats, fitting, logs, naming, rebuilding, rules, sessions, stopping, store, work
+from chalicelib.labs.environment import Use
 from chalicelib.labs.machines import Evidence, Machine, Notice
 from chalicelib.labs.needs import need_of
 from chalicelib.labs.provisioning import fact, patience
@@ -92,6 +93,7 @@ def _designed(wish: Wish, asking: Asking) -> Lab:
     pack = packs.newest(wish.domain)
     users = _capacity(wish.users or 1)
     candidates = _candidates(pack, users, wish.instance_type, team)
+    also = fitting.on_request(pack, wish.kernels)
     return Lab(
         id=_new_id(wish.domain),
         name=wish.name,
@@ -112,6 +114,7 @@ def _designed(wish: Wish, asking: Asking) -> Lab:
         release=naming.release_of(settings.current().bundle_key),
         notebooks=len(pack.examples) if wish.notebook_examples else 0,
         pack_version=pack.version,
+        packs=(Use(wish.domain, also).word,) if also else (),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -16,9 +16,10 @@ from pynamodb.attributes import Attribute, BooleanAttribute, NumberAttribute, Un
 from pynamodb.constants import STRING
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
+from chalicelib.labs.environment import LabKernel
 from chalicelib.labs.journal import Kept, Kind, Receipt, Removed
 from chalicelib.labs.machines import Evidence, Heartbeat, Notice, Running
-from chalicelib.labs.rules import BakedFrom, KernelName, Step
+from chalicelib.labs.rules import BakedFrom, Step
 from chalicelib.runtime.clock import iso, parse_iso
 from chalicelib.runtime.store import Item, bind
 
@@ -35,6 +36,18 @@ class Moment(Attribute[datetime]):
 
     def deserialize(self, value: str) -> datetime:
         return parse_iso(value)
+
+
+class Words(Attribute[tuple[str, ...]]):
+    """Words without blanks in them, as one line."""
+
+    attr_type = STRING
+
+    def serialize(self, value: tuple[str, ...]) -> str:
+        return " ".join(value)
+
+    def deserialize(self, value: str) -> tuple[str, ...]:
+        return tuple(value.split())
 
 
 class Shape(Attribute[T]):
@@ -61,10 +74,14 @@ def as_steps() -> Shape[tuple[Step, ...]]:
     return Shape(lambda all_: [[one.name, one.seconds] for one in all_], lambda rows: tuple(Step(*row) for row in rows))
 
 
-def as_kernels() -> Shape[tuple[KernelName, ...]]:
-    return Shape(
-        lambda all_: [[one.name, one.display_name] for one in all_], lambda rows: tuple(KernelName(*row) for row in rows)
-    )
+def as_kernels() -> Shape[tuple[LabKernel, ...]]:
+    """A row each, without the blanks at its end."""
+    return Shape(lambda all_: [_short(astuple(one)) for one in all_], lambda rows: tuple(LabKernel(*row) for row in rows))
+
+
+def _short(row: tuple[Any, ...]) -> list[Any]:
+    last = max(place for place, value in enumerate(row) if value)
+    return list(row[: last + 1])
 
 
 def as_receipt() -> Shape[Receipt]:
@@ -194,6 +211,7 @@ class LabItem(Item):
     pack_version = UnicodeAttribute(null=True)
     stops_at = Moment(null=True)
     image = as_image()
+    packs = Words(null=True)
 
 
 class MachineItem(Item):

@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields
 from datetime import datetime
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from pynamodb.expressions.condition import Condition
@@ -186,9 +188,10 @@ def change(before: Lab, after: Lab, refused: AppError | None = None, also: Condi
     return store.update(LabItem(pk(before.id), "LAB"), actions, condition, refused)
 
 
-def unchanged(lab: Lab, name: str) -> Condition:
-    """An attribute of the lab is still what it was read as."""
-    return _is(name, _attributes(lab)[name])
+def unchanged(lab: Lab, *names: str) -> Condition:
+    """These attributes of the lab are still what they were read as."""
+    values = _attributes(lab)
+    return reduce(and_, (_is(name, values[name]) for name in names))
 
 
 def holds(lab: Lab) -> Write:

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import ROUND_UP, Decimal
 from math import ceil
 
-from chalicelib.labs import ec2, efs, iam, route53, sessions, store
+from chalicelib.labs import ec2, efs, fitting, iam, route53, sessions, store
 from chalicelib.labs.journal import ORDER, Entry, Kept, Kind, Receipt, Removed, State, to_take_down
 from chalicelib.labs.making import current
 from chalicelib.labs.power import FILES_KEPT, LOST
@@ -96,7 +96,7 @@ def close_lab(lab_id: str, generation: int, now: datetime) -> None:
         told = fact("LabDeleted", lab, now, before=lab, after=closed, removed=len(paper.removed), kept=kept)
         held = store.change(lab, closed, store.moved_on(lab))
         limits.committed(lab.team, now, lambda: (held, *_given_back(lab, closed, now), told))
-    commit(*packs.leaves(lab.domain, lab.pack_version, lab.id))
+    commit(*(write for name, version in fitting.versions(lab) for write in packs.leaves(name, version, lab.id)))
     store.forget_parts(lab.id)
 
 

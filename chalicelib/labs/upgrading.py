@@ -46,6 +46,8 @@ def ask(lab_id: str, asking: Asking) -> Lab:
         return lab
     if (lab.release or BEFORE_RELEASES) == BEFORE_RELEASES:
         raise Conflict("this lab's machine is of a release that cannot be changed while it runs", STOP_FIRST)
+    if any(one.installing for one in lab.kernels):
+        raise Conflict(f"kernels are being installed in lab {lab.id}", "wait until they are there, then upgrade it")
     if not lab.upgrading or _age(lab.upgrading, asking.now) > ABANDONED:
         lab = _begun(lab, wanted, asking)
     _start(lab, wanted, asking)

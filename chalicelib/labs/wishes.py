@@ -19,6 +19,7 @@ class Wish:
     name: str = ""
     team: str = ""
     notebook_examples: bool = True
+    kernels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

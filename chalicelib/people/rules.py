@@ -5,7 +5,8 @@ admin        everything
 lead         everything in the labs of their own teams; deploy
 member       deploy; everything in labs they own; in other labs what their lab role says
 viewer       look at labs they belong to
-lab role     lead: change and operate it, choose its people, see what each costs · member: open, operate · viewer: look at it
+lab role     lead: change and operate it, choose its people, see what each costs · member: open, operate, activate packs ·
+             viewer: look at it
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ class Action(StrEnum):
     DEPLOY_LAB = "deploy a lab"
     OPERATE_LAB = "stop or start this lab"
     CHANGE_LAB = "scale or delete this lab"
+    ADD_PACKS = "activate packs in this lab"
+    REMOVE_PACKS = "take packs out of this lab"
     MANAGE_USERS = "change the people of this lab"
     MANAGE_PEOPLE = "change who may use this stage"
     SEE_ACCOUNT = "look after the account"
@@ -72,8 +75,8 @@ LEADS_ONLY = frozenset({Action.SET_BUDGET, Action.SET_HOURS, Action.MANAGE_PACKS
 OF_A_TEAM = LEADS_ONLY | {Action.SEE_TEAM}
 OF_A_LAB = {
     LabRole.LEAD: frozenset({Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB, Action.CHANGE_LAB, Action.MANAGE_USERS})
-    | {Action.SEE_SHARES},
-    LabRole.MEMBER: frozenset({Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB}),
+    | {Action.SEE_SHARES, Action.ADD_PACKS, Action.REMOVE_PACKS},
+    LabRole.MEMBER: frozenset({Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB, Action.ADD_PACKS}),
     LabRole.VIEWER: frozenset({Action.SEE_LAB}),
 }
 

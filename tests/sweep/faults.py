@@ -112,7 +112,21 @@ def sweep_all(names: Iterable[str], faults: int, seed: int, workers: int) -> Ite
             yield one.result()
 
 
-LONGEST = ("provision", "backup", "teardown", "scale", "restore", "start", "upgrade", "migrate", "tables", "weekly", "drill")
+LONGEST = (
+    "provision",
+    "misfit",
+    "deactivate",
+    "backup",
+    "teardown",
+    "scale",
+    "restore",
+    "start",
+    "upgrade",
+    "migrate",
+    "tables",
+    "weekly",
+    "drill",
+)
 
 
 def replay(path: str, see: Callable[[str, list[str]], None]) -> None:

@@ -13,6 +13,7 @@ STORIES = Path(__file__).resolve().parents[2] / "state_machines"
 LIFE = ("provision", "stop", "start", "scale", "teardown")
 WORK = ("backup", "restore", "drill", "damaged", "upgrade")
 BAKES = ("bake", "bake that fails", "in use", "rebake")
+PACKS = ("activate", "misfit", "deactivate")
 UPKEEP = ("prune", "weekly", "audit", "tables", "migrate", "aggregate", "prices")
 ENDS: Mapping[str, tuple[str, ...]] = {  # the phase in which a flow ends when at most one thing goes wrong
     "provision": ("READY",),
@@ -29,7 +30,7 @@ ENDS: Mapping[str, tuple[str, ...]] = {  # the phase in which a flow ends when a
     "bake that fails": ("READY", "FAILED"),
     "in use": ("READY", "RETIRED"),
     "rebake": ("READY",),
-    **dict.fromkeys((*WORK, *UPKEEP, "rest"), ("READY",)),
+    **dict.fromkeys((*WORK, *PACKS, *UPKEEP, "rest"), ("READY",)),
 }
 MACHINES: Mapping[str, tuple[str, ...]] = {
     "provision_lab": ("provision", "undone"),
@@ -104,6 +105,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "sweep_idle": ("idle",),
     "run_hours": ("hours",),
     "sweep_hours": ("hours",),
+    "follow_packs": PACKS,
     "follow_labs": ("provision", "start", "teardown"),
     "prune_backups": ("prune",),
     "drill_backups": ("weekly",),

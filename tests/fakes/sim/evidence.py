@@ -200,6 +200,11 @@ class Evidence:
                 if name.startswith(f"{PREFIX}lab-"):
                     yield Part(kind, name, name.removeprefix(f"{PREFIX}lab-"), name)
 
+    def role_of(self, lab_id: str) -> str:
+        """What a lab's role may do, as it stands; "" where there is none."""
+        role = self.cloud.shelf("iam.roles").get(f"{PREFIX}lab-{lab_id}")
+        return " ".join(role["Policies"].values()) if role else ""
+
     def _groups(self) -> Iterator[Part]:
         for one in self.cloud.shelf("ec2.groups").values():
             if self.bake_of(one):

@@ -107,6 +107,24 @@ def outdated(town: Town) -> str:
     return lab_id
 
 
+def full(town: Town) -> str:
+    """A lab on whose machine no other kernel finds room."""
+    lab_id = ready(town)
+    for key, one in town.machines.shelf.items():
+        town.machines.shelf.put(key, {**one, "misfit": True})
+    return lab_id
+
+
+def equipped(town: Town) -> str:
+    """A lab with a second pack."""
+    lab_id = ready(town)
+    answer = town.call("POST", f"/labs/{lab_id}/packs", {"pack": "climate_modeling"})
+    assert answer.status == 202, answer.text
+    town.quiet()
+    assert town.lab(lab_id)["packs"] == "climate_modeling", town.lab(lab_id)
+    return lab_id
+
+
 def sold_out(town: Town) -> str:
     """Nobody can have a machine, of whatever type."""
     town.cloud.sold_out = Everything()
@@ -178,6 +196,9 @@ ROWS = (
     Flow("drill", backed_up, lambda town, lab: town.ask("POST", f"/labs/{lab}/drills")),
     Flow("damaged", damaged, lambda town, lab: town.ask("POST", f"/labs/{lab}/drills")),
     Flow("upgrade", outdated, lambda town, lab: town.ask("POST", f"/labs/{lab}/upgrade")),
+    Flow("activate", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/packs", {"pack": "climate_modeling"})),
+    Flow("misfit", full, lambda town, lab: town.ask("POST", f"/labs/{lab}/packs", {"pack": "climate_modeling"})),
+    Flow("deactivate", equipped, lambda town, lab: town.ask("DELETE", f"/labs/{lab}/packs/climate_modeling")),
     Flow("prune", backed_up, fired("prune_backups"), ("prune_backups",)),
     Flow("weekly", backed_up, fired("drill_backups"), ("drill_backups",)),
     Flow("audit", ready, fired("check_audit"), ("check_audit",)),

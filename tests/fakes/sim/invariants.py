@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from chalicelib.labs.environment import LabKernel, Use
 from chalicelib.labs.rules import AUDITED, MOVING, Phase
 from chalicelib.limits.rules import size_of
+from chalicelib.packs import service as packs
 from chalicelib.runtime.clock import parse_iso
 from tests.fakes.sim.evidence import Evidence, Json, LabSeen, parsed
 
@@ -100,6 +102,31 @@ def reachable(seen: Evidence) -> Iterator[str]:
                 yield f"lab {lab.id} is READY, and its machine never said so"
             if not lab.get("address"):
                 yield f"lab {lab.id} is READY, and has no address"
+
+
+@law("fitted", "at rest, a lab that runs has every kernel that its packs call for, and of those that could not be made no pack")
+def fitted(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        kernels = [LabKernel(*row) for row in parsed(lab.get("kernels") or "[]")]
+        for one in kernels:
+            if one.installing and lab.phase is Phase.READY:
+                yield f"kernel {one.name} of lab {lab.id} is still being installed"
+        there = {one.pack for one in kernels if not one.failed}
+        for word in str(lab.get("packs") or "").split():
+            if Use.read(word).pack not in there:
+                yield f"pack {word} is active in lab {lab.id}, and it has no kernel of it"
+
+
+@law("may-read", "at rest, a lab's role may read the open data of the packs that are active, and of no other")
+def may_read(seen: Evidence) -> Iterator[str]:
+    for lab in seen.labs.values():
+        role = seen.role_of(lab.id)
+        if role and lab.phase in RESTING_MACHINES:
+            used = [str(lab.get("domain")), *(Use.read(word).pack for word in str(lab.get("packs") or "").split())]
+            wanted = {one.bucket for pack in used for one in packs.resolve(pack).datasets}
+            for bucket in sorted({one.bucket for one in packs.resolve("climate_modeling").datasets} | wanted):
+                if (f":::{bucket}/" in role) != (bucket in wanted):
+                    yield f"the role of lab {lab.id} may {'not' if bucket in wanted else 'still'} read {bucket}"
 
 
 # ---- what is billed ------------------------------------------------------------------------------------------------------

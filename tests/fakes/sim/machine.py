@@ -93,7 +93,7 @@ class Machines:
     def _able(self, one: Json) -> bool:
         if one.get("step") in ("off", "dead") or one["tries"] >= PATIENCE:
             return False
-        return one["step"] in ("claim", "ready") or one["beat"] or bool(one["work"]) or self._ordered(one)
+        return one["step"] in ("claim", "ready") or one["beat"] or bool(one["work"]) or self._ordered(one) or self._fits(one)
 
     def _ordered(self, one: Json) -> bool:
         """Is there work for it that it has not heard of? Then its next beat, half a minute away, counts as now."""
@@ -105,6 +105,12 @@ class Machines:
             and key[1].removeprefix("WORK#") not in one["work"] and item["generation"] == lab["generation"]
             for key, item in rows.items()
         )  # fmt: skip
+
+    def _fits(self, one: Json) -> bool:
+        """Are there kernels of its lab that it makes? It tells of them with its next beats."""
+        lab = self.cloud.shelf("table.labs").get((f"LAB#{one['lab']}", "LAB"))
+        mine = lab is not None and lab["phase"]["S"] == "READY" and lab.get("instance_id", {}).get("S") == one["id"]
+        return mine and any(row[3:4] == ["installing"] for row in json.loads(lab.get("kernels", {}).get("S", "[]")))
 
     def speak(self, instance_id: str) -> None:
         """The next thing this machine says."""
@@ -146,9 +152,18 @@ class Machines:
         body = {"boot_id": f"boot-{one['id']}-{one['boots']}", "uptime_s": 60, "storage_used_bytes": 6144}
         body |= {"seq": int(self.cloud.seconds()), "servers": [_server("idle" if one.get("idle") else "busy")]}
         body |= {"release": one["release"]} if one.get("release") else {}
+        body |= {"kernels": [self._kernel(one, name, asked) for name, asked in one.get("kernels", ())]}
         answer = self.town.say(one["token"], "heartbeat", body)
         ordered = {piece["id"]: piece for piece in answer.json.get("work", [])} if answer.status == 200 else {}
-        self._took(one, answer, {"beat": False, "work": ordered}, refused={"beat": False})
+        told = [[kernel["name"], kernel["asked"]] for kernel in answer.json["kernels"]] if answer.status == 200 else []
+        self._took(one, answer, {"beat": False, "work": ordered, "kernels": told}, refused={"beat": False})
+
+    @staticmethod
+    def _kernel(one: Json, name: str, asked: str) -> Json:
+        """It makes every kernel that it was told of before, unless a flow says that those of other packs do not fit."""
+        if asked and one.get("misfit"):
+            return {"name": name, "asked": asked, "state": "failed", "cause": "no space left"}
+        return {"name": name, "asked": asked, "state": "ready", "lock": "ab" * 32, "solved": "2026-11-23", "pins": 61}
 
     def _work(self, one: Json, work_id: str, piece: Json) -> None:
         """Do a piece of work (once), then report it until it is heard."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aws_research_wizard.host import files, identity, kernels, people, usage
+from aws_research_wizard.host import files, fitting, identity, people, usage
 from aws_research_wizard.host import orders as wanted
 from aws_research_wizard.host.agent import Agent
 from aws_research_wizard.host.control_plane import ControlPlane
@@ -15,7 +15,6 @@ from aws_research_wizard.host.hub_api import HubAway
 from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.orders import Orders
 from aws_research_wizard.host.shipping import Reader
-from aws_research_wizard.host.steps import CommandFailed
 from tests.fakes.world import World
 from tests.unit.host.conftest import order_sheet
 
@@ -92,21 +91,17 @@ def test_agent_survives_hub_and_control_plane_being_away(told: Agent, world: Wor
     assert told.beat()
 
 
-def test_new_kernel_is_installed_and_its_failure_told(told: Agent, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def install(_: Machine, kernel: wanted.Kernel) -> str:
-        if kernel.name == "bad":
-            raise CommandFailed("no space left", [])
-        return "installed"
-
-    monkeypatch.setattr(kernels, "install", install)
+def test_a_new_kernel_is_told_with_the_next_beat_and_nobody_waits_for_it(told: Agent, world: World) -> None:
     one = order_sheet()["kernels"][0]
-    world.orders = order_sheet(kernels=[one, {**one, "name": "good"}, {**one, "name": "bad"}])
+    world.orders = order_sheet(kernels=[one, {**one, "name": "more", "asked": "p-1", "required": False}])
     told.beat()
+    assert told.fitter._changed.is_set(), "other orders are the fitter's business"
+    assert world.of("heartbeat")[-1]["kernels"] == []
+    fitting.note(told.machine, wanted.Kernel.parse(world.orders["kernels"][1]), "")
     told.beat()
-    said = [(body["step"], body["state"], body["detail"]) for body in world.of("steps")]
-    assert ("install kernel good", "done", "installed") in said
-    assert ("install kernel bad", "failed", "no space left") in said
-    assert len(said) == 3, "the same orders again ask for nothing"
+    assert [(each["name"], each["asked"], each["state"]) for each in world.of("heartbeat")[-1]["kernels"]] == [
+        ("more", "p-1", "ready")
+    ]
 
 
 def test_unanswered_agent_asks_more_and_more_slowly(told: Agent, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,9 @@ def test_request_becomes_ready_in_five_transitions_and_leaves_nothing_when_delet
     view = stage.as_(ADA).get(f"/labs/{lab_id}").json
     assert view["phase"] == "READY"
     assert view["address"] == "http://127.0.0.1:8000"
-    assert view["kernels"] == [{"name": "genomics-python", "display_name": "Genomics Research (Python 3.11)"}]
+    assert [(one["name"], one["display_name"], one["state"]) for one in view["kernels"]] == [
+        ("genomics-python", "Genomics Research (Python 3.11)", "ready")
+    ]
     assert view["price_per_hour"]["currency"] == "USD"
     assert view["steps"] == [{"name": "install hub", "seconds": 3.5}]
     assert len(stage.alive(lab_id)) == 1

@@ -172,3 +172,40 @@ def test_a_file_that_was_not_uploaded_is_asked_for(team: Stage) -> None:
     answer = team.as_("lead").post("/packs", {"name": "my_group", "files": files})
     assert answer.status == 409
     assert "has not been uploaded" in answer.json["message"]
+
+
+def test_a_teams_own_pack_is_activated_in_its_version_and_held_until_it_is_taken_out(team: Stage) -> None:
+    from chalicelib.labs import activating
+
+    first = add(team).json["version"]
+    lab_id = team.ready()
+    assert team.as_(ADA).post(f"/labs/{lab_id}/packs", {"pack": "my_group"}).status == 202
+    assert team.lab(lab_id).packs == (f"my_group@{first}",)
+    add(team, TEXT + "    env: {A: b}\n")
+    orders = team.say(lab_id, "heartbeat", boot_id="b", uptime_s=5, storage_used_bytes=None, servers=[]).json
+    [kernel] = [one for one in orders["kernels"] if one["pack"] == "my_group"]
+    assert kernel["lock_uri"] == f"s3://artifacts/packs/my_group/{first}/{LOCK}", "in the version that was activated"
+    activating.renew_rights(lab_id)
+    role = team.account.real("iam").get_role_policy(RoleName=f"aws-research-wizard-test-lab-{lab_id}", PolicyName="lab")
+    assert f"/packs/my_group/{first}/{LOCK}" in json.dumps(role["PolicyDocument"])
+    assert team.as_("lead").delete("/packs/my_group").status == 409
+    assert team.as_(ADA).delete(f"/labs/{lab_id}/packs/my_group").status == 202
+    assert team.as_("lead").delete("/packs/my_group").status == 204
+
+
+@pytest.mark.parametrize("how", ["fails", "goes"])
+def test_a_lab_whose_activation_fails_or_that_goes_holds_a_teams_own_pack_no_longer(team: Stage, how: str) -> None:
+    add(team)
+    lab_id = team.ready()
+    team.as_(ADA).post(f"/labs/{lab_id}/packs", {"pack": "my_group"})
+    assert team.as_("lead").delete("/packs/my_group").status == 409
+    if how == "goes":
+        team.deleted(lab_id, data="delete")
+    else:
+        beat: dict[str, Any] = {"boot_id": "b", "uptime_s": 5, "servers": []}
+        orders = team.say(lab_id, "heartbeat", **beat, seq=1).json
+        [kernel] = [one for one in orders["kernels"] if one["pack"] == "my_group"]
+        said = {"name": kernel["name"], "asked": kernel["asked"], "state": "failed", "cause": "no build"}
+        team.say(lab_id, "heartbeat", **beat, seq=2, kernels=[said])
+        assert team.lab(lab_id).packs == ()
+    assert team.as_("lead").delete("/packs/my_group").status == 204

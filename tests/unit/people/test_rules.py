@@ -51,7 +51,7 @@ def allowed(role: Role, owner: str, lab_role: LabRole | None, team: str) -> set[
             "bob",
             LabRole.MEMBER,
             "lovelace",
-            OF_MEMBERS | {Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB},
+            OF_MEMBERS | {Action.SEE_LAB, Action.OPEN_LAB, Action.OPERATE_LAB, Action.ADD_PACKS},
         ),
         (Role.MEMBER, "bob", LabRole.VIEWER, "lovelace", OF_MEMBERS | {Action.SEE_LAB}),
         (Role.VIEWER, "bob", LabRole.LEAD, "lovelace", {Action.SEE_LAB, Action.SEE_TEAM}),

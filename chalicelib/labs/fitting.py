@@ -1,0 +1,180 @@
+"""Which kernels shall a lab's machine have, and what follows from what it says of them? Decisions only.
+
+    activated → installing → ready
+                         └→ failed: the whole activation is withdrawn, the lab is as it was, and a line says why
+
+Keeps true: a kernel that several packs name is there once, and stays until none of them is active; what a machine says counts
+only for the activation that it was told of (`asked`), so a late word about an earlier one changes nothing; a kernel that served
+and fails later (with another release) stays asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chalicelib.kernels import rules as kernels
+from chalicelib.kernels.rules import KernelPlan
+from chalicelib.labs.environment import LabKernel, State, Use
+from chalicelib.labs.rules import Lab
+from chalicelib.packs.rules import Kernel, Pack
+from chalicelib.runtime.errors import BadInput, near_miss
+
+CAUSE = 300
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A kernel that a lab's machine shall have. `required`: without it the machine is no lab, so a boot waits for it."""
+
+    plan: KernelPlan
+    pack: str
+    key: str
+    required: bool
+
+    @property
+    def name(self) -> str:
+        return self.plan.name
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a lab is after its machine spoke, which kernels changed, and which packs were withdrawn with which cause."""
+
+    lab: Lab
+    changed: tuple[LabKernel, ...] = ()
+    withdrawn: tuple[tuple[Use, str], ...] = ()
+
+
+def uses(lab: Lab) -> tuple[Use, ...]:
+    """The lab's own pack first, then the others in the order in which they were activated."""
+    read = [Use.read(word) for word in lab.packs]
+    own = next((one for one in read if one.pack == lab.domain), Use(lab.domain))
+    return own, *(one for one in read if one.pack != lab.domain)
+
+
+def wanted(lab: Lab, known: Mapping[str, Pack]) -> tuple[Wanted, ...]:
+    """What the machine shall have; `known` holds the packs that can be had."""
+    found: dict[str, Wanted] = {}
+    for use in uses(lab):
+        pack = known.get(use.pack)
+        if pack is None:
+            continue
+        for plan, kernel in zip(kernels.plan(pack, use.also), _chosen(pack, use.also), strict=True):
+            required = use.pack == lab.domain and not kernel.on_request
+            found.setdefault(plan.name, Wanted(plan, use.pack, kernel.key, required))
+    return tuple(found.values())
+
+
+def _chosen(pack: Pack, also: Sequence[str]) -> list[Kernel]:
+    return [kernel for kernel in pack.kernels if not kernel.on_request or kernel.key in also]
+
+
+def on_request(pack: Pack, keys: Iterable[str]) -> tuple[str, ...]:
+    """Keys of kernels that only come on request; those that come anyway need no asking. BadInput for others."""
+    asked = set(keys)
+    known = {kernel.key: kernel for kernel in pack.kernels}
+    for key in sorted(asked - set(known)):
+        there = sorted(name for name, kernel in known.items() if kernel.on_request)
+        hint = near_miss(key, known) or (f"on request there are: {', '.join(there)}" if there else "it has none on request")
+        raise BadInput(f"pack {pack.name} has no kernel '{key[:40]}'", hint)
+    return tuple(key for key, kernel in known.items() if key in asked and kernel.on_request)
+
+
+def fresh(lab: Lab, known: Mapping[str, Pack], asked: str = "") -> Lab:
+    """The lab with its kernels as they are wanted now: those it has stay as they are, new ones are being installed."""
+    before = {one.name: one for one in lab.kernels}
+    lines = [_line(one, before.get(one.name), asked) for one in wanted(lab, known)]
+    named = {one.name for one in lines}
+    return replace(lab, kernels=(*lines, *(one for one in lab.kernels if one.failed and one.name not in named)))
+
+
+def _line(one: Wanted, line: LabKernel | None, asked: str) -> LabKernel:
+    if line is not None:
+        return replace(line, display_name=one.plan.display_name, pack=one.pack)
+    asked = "" if one.required else asked
+    return LabKernel(one.name, one.plan.display_name, one.pack, State.INSTALLING if asked else "", asked)
+
+
+def without(lab: Lab, pack: str) -> Lab:
+    """The lab without the lines that say why kernels of a pack failed."""
+    return replace(lab, kernels=tuple(one for one in lab.kernels if not (one.failed and one.pack == pack)))
+
+
+def heard(lab: Lab, known: Mapping[str, Pack], said: Sequence[Mapping[str, Any]]) -> Heard:
+    """What a machine's words about its kernels make of its lab."""
+    before = {one.name: one for one in lab.kernels}
+    reports = {str(one["name"]): one for one in said}
+    needed = wanted(lab, known)
+    lines = {one.name: _said(_line(one, before.get(one.name), ""), reports.get(one.name)) for one in needed}
+    lost = {one.asked: one.cause for one in lines.values() if one.failed and one.asked and _came(before.get(one.name))}
+    changed = tuple(one for one in lines.values() if _news(before.get(one.name), one))
+    kept = tuple(one for one in lab.kernels if one.failed and one.name not in lines)
+    if not lost:
+        return Heard(replace(lab, kernels=(*lines.values(), *kept)), changed)
+    return _withdrawn(lab, known, (*lines.values(), *kept), lost, changed)
+
+
+def _said(line: LabKernel, report: Mapping[str, Any] | None) -> LabKernel:
+    if report is None or str(report.get("asked") or "") != line.asked or report.get("state") not in (State.READY, State.FAILED):
+        return line
+    if report["state"] == State.FAILED:
+        return replace(line, state=State.FAILED, cause=str(report.get("cause") or "no cause was given")[:CAUSE])
+    lock, solved, pins = (str(report.get(name) or "") for name in ("lock", "solved", "pins"))
+    return replace(line, state=State.READY, cause="", lock=lock, solved=solved, pins=int(pins or 0))
+
+
+def _came(before: LabKernel | None) -> bool:
+    """Was it still on its way?"""
+    return before is None or before.installing
+
+
+def _news(before: LabKernel | None, now: LabKernel) -> bool:
+    """Is it worth a fact? That a lab's first kernels are there, its being ready told already."""
+    if before is None or (before.state, before.lock, before.cause) == (now.state, now.lock, now.cause):
+        return False
+    return bool(before.state) or now.failed
+
+
+def _withdrawn(
+    lab: Lab,
+    known: Mapping[str, Pack],
+    lines: Sequence[LabKernel],
+    lost: Mapping[str, str],
+    changed: tuple[LabKernel, ...],
+) -> Heard:
+    """The lab without what those activations brought; of their kernels only the lines that say why."""
+    gone = {one.name for one in lines if one.asked in lost}
+    left: list[Use] = []
+    taken: list[tuple[Use, str]] = []
+    for use in uses(lab):
+        pack = known.get(use.pack)
+        names = {one.key: one.name for one in pack.kernels} if pack else {}
+        keys = tuple(key for key in use.also if names.get(key) in gone)
+        first = use.pack != lab.domain and any(
+            names[kernel.key] in gone for kernel in (pack.kernels if pack else ()) if not kernel.on_request
+        )
+        if first or keys:
+            cause = next(one.cause for one in lines if one.failed and one.asked in lost)
+            taken.append((use if first else Use(use.pack, keys), cause))
+        if not first:
+            left.append(replace(use, also=tuple(key for key in use.also if key not in keys)))
+    after = replace(lab, packs=words(lab, left), kernels=tuple(one for one in lines if one.name not in gone or one.failed))
+    return Heard(after, changed, tuple(taken))
+
+
+def versions(lab: Lab) -> tuple[tuple[str, str], ...]:
+    """Every pack of a lab with its version; blank for one that is shipped."""
+    return (lab.domain, lab.pack_version), *((use.pack, use.version) for use in uses(lab)[1:])
+
+
+def given_up(before: Lab, after: Lab) -> tuple[Use, ...]:
+    """The packs beside its own that a lab no longer has."""
+    left = {use.pack for use in uses(after)}
+    return tuple(use for use in uses(before) if use.pack not in left)
+
+
+def words(lab: Lab, every: Iterable[Use]) -> tuple[str, ...]:
+    """Uses as they are kept: the lab's own pack only when something more was asked of it."""
+    return tuple(one.word for one in every if one.also or one.pack != lab.domain)
