@@ -7,6 +7,7 @@ registered under one prefix, so a hub and servers that run already see a new one
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,14 @@ def install(machine: Machine, kernel: Kernel) -> str:
     installer = INSTALLERS.get(kernel.language)
     if installer is None:
         raise CommandFailed(f"{kernel.display_name}: no way yet to install {kernel.language} kernels", [])
-    return installer(machine, kernel, machine.logs / f"kernel-{kernel.name}.log")
+    machine.data.mkdir(parents=True, exist_ok=True)
+    placed = replace(kernel, env={**places(machine), **kernel.env})
+    return installer(machine, placed, machine.logs / f"kernel-{kernel.name}.log")
+
+
+def places(machine: Machine) -> dict[str, str]:
+    """Return where a kernel finds what people share, and the data that are mounted here."""
+    return {"AWR_SHARED": str(machine.storage / "shared"), "AWR_DATA": str(machine.data)}
 
 
 def polish(machine: Machine, kernel: Kernel) -> None:

@@ -140,6 +140,11 @@ class Machine:
         return self.efs_root or self.root / "srv/lab"
 
     @property
+    def data(self) -> Path:
+        """Below which buckets are mounted."""
+        return self.root / "srv/data"
+
+    @property
     def log_group(self) -> str:
         """CloudWatch Logs group of all labs of the stage; the stream is the lab's id."""
         return f"/{self.prefix}/labs"

@@ -11,11 +11,13 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from aws_research_wizard.host import locked, orders, r
+from aws_research_wizard.host.steps import CommandFailed
 from aws_research_wizard.packs import notebooks, shelf
 from aws_research_wizard.packs.findings import Finding, Place, finding
 from aws_research_wizard.packs.production import kernels, packs
@@ -24,6 +26,7 @@ DEAD_END = "http://127.0.0.1:9"  # nothing listens on the discard port
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 MOST_SECONDS = 60
 PATIENCE = 240
+Register = Callable[[Path], None]
 
 
 class NotHere(Exception):  # noqa: N818 - said to a pack's author
@@ -38,25 +41,49 @@ def findings(pack: packs.Pack, folder: Path) -> Iterator[Finding]:
         if isinstance(notebooks.read(file), Finding):
             continue
         try:
-            python = environment(known[example.kernel], folder)
+            register = registrar(known[example.kernel], folder)
         except NotHere as error:
             yield finding("P512", Place(str(file)), f"{example.file} was not run: {error}")
             continue
-        yield from _run(file, example, known[example.kernel], python)
+        yield from _run(file, example, known[example.kernel], register)
+
+
+def registrar(kernel: packs.Kernel, folder: Path) -> Register:
+    """What writes the kernel's specification, once its environment is there; NotHere when that fails."""
+    if kernel.language is packs.Language.R:
+        return _r(kernel, folder)
+    python = environment(kernel, folder)
+    return lambda place: _register(kernel, python, place)
+
+
+def _r(kernel: packs.Kernel, folder: Path) -> Register:
+    """R beside this system, by the code of a lab's machine."""
+    pins, log = locked.read(_lock(kernel, folder).read_text()), cache() / f"{kernel.name}.log"
+    try:
+        tools = locked.beside(cache(), locked.lacking(pins, log), log)
+    except CommandFailed as error:
+        raise NotHere(error.cause) from None
+    wanted = orders.Kernel(kernel.name, kernel.display_name, "r", kernel.version, "", env=kernel.env)
+    return lambda place: r.register(place / "kernels", wanted, tools, log)
 
 
 def environment(kernel: packs.Kernel, folder: Path) -> Path:
     """The Python of a virtualenv with exactly what the lock pins, from the cache or made now; NotHere when that fails."""
     if kernel.language is not packs.Language.PYTHON:
         raise NotHere(f"kernels of {kernel.language.value} are made on a lab's machine")
-    home = folder if kernel.pack == folder.name else shelf.around(folder).find(kernel.pack) or folder
-    lock = home / "locks" / Path(kernels.lock_path(kernel)).name
-    if not lock.is_file():
-        raise NotHere(f"{kernel.name} has no lock")
+    lock = _lock(kernel, folder)
     home = cache() / f"{kernel.name}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
     if not home.is_dir():
         _make(home, kernel.version, lock)
     return home / "bin" / "python"
+
+
+def _lock(kernel: packs.Kernel, folder: Path) -> Path:
+    home = folder if kernel.pack == folder.name else shelf.around(folder).find(kernel.pack) or folder
+    lock = home / "locks" / Path(kernels.lock_path(kernel)).name
+    if not lock.is_file():
+        raise NotHere(f"{kernel.name} has no lock")
+    return lock
 
 
 def cache() -> Path:
@@ -89,7 +116,7 @@ def _uv(words: list[str]) -> None:
         raise NotHere(" ".join(done.stderr.split())[-240:])
 
 
-def _run(file: Path, example: packs.Example, kernel: packs.Kernel, python: Path) -> Iterator[Finding]:
+def _run(file: Path, example: packs.Example, kernel: packs.Kernel, register: Register) -> Iterator[Finding]:
     try:
         import nbformat
         from nbclient import NotebookClient
@@ -99,7 +126,7 @@ def _run(file: Path, example: packs.Example, kernel: packs.Kernel, python: Path)
         return
     notebook = nbformat.read(file, as_version=4)
     with tempfile.TemporaryDirectory() as place, _offline(Path(place)):
-        _register(kernel, python, Path(place) / "jupyter")
+        register(Path(place) / "jupyter")
         home = Path(place) / "home"
         home.mkdir()
         notebook.metadata.kernelspec = {"name": kernel.name, "display_name": kernel.display_name}

@@ -139,7 +139,7 @@ CODES: dict[str, Code] = {
     "P213": Code(E, "The lock does not hold what the pack asks for", "packs lock"),
     "P214": Code(E, "The lock cannot be read", "remove the file, then: packs lock"),
     "P215": Code(W, "A lock that no kernel uses", "remove the file, or give the kernel back its name and version"),
-    "P216": Code(E, "A Python kernel without ipykernel cannot talk to Jupyter", "add ipykernel to its packages, or extend base"),
+    "P216": Code(E, "A kernel that cannot talk to Jupyter", "add ipykernel, r-cran-irkernel or IJulia to its packages"),
     "P217": Code(N, "A lock older than half a year", "packs outdated, then packs lock --upgrade"),
     "P218": Code(
         N,

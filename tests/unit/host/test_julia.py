@@ -81,7 +81,8 @@ def test_kernel_is_made_of_the_release_and_solved_on_the_first_machine(machine: 
     assert written["argv"][5:] == [
         program, "-i", "--color=yes", f"--project={place}", f"{tmp_path}/IJulia/src/kernel.jl", "{connection_file}",
     ]  # fmt: skip
-    assert written["env"] == {"JULIA_DEPOT_PATH": f"${{HOME}}/.julia:{depot}:", "JULIA_NUM_THREADS": "2", "A": "b"}
+    own = {"JULIA_DEPOT_PATH": f"${{HOME}}/.julia:{depot}:", "JULIA_NUM_THREADS": "2", "A": "b"}
+    assert written["env"] == own | kernels.places(machine)
     assert (written["language"], written["metadata"]["resources"]) == ("julia", {"cpus": 2})
     assert (machine.kernel_specs / "g-julia/logo-64x64.png").is_file()
     assert install(machine, SHEET.format(sha256=released)) == "kept"

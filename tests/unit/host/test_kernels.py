@@ -52,6 +52,15 @@ def test_kernel_is_registered_with_its_name_and_environment(machine: Machine) ->
     assert kernels.registered(machine) == ["base-python"]
 
 
+@pytest.mark.usefixtures("installed")
+def test_kernel_knows_where_shared_files_and_data_are_and_what_it_needs(machine: Machine) -> None:
+    kernels.install(machine, replace(KERNEL, resources={"cpus": 2, "memory_gb": 8, "gpus": 0}))
+    written = spec(machine)
+    assert written["env"]["AWR_SHARED"] == str(machine.storage / "shared")
+    assert Path(written["env"]["AWR_DATA"]).is_dir()
+    assert written["metadata"]["resources"] == {"cpus": 2, "memory_gb": 8, "gpus": 0}
+
+
 def test_registered_kernel_is_left_alone_until_it_changes(machine: Machine, installed: list[list[str]]) -> None:
     kernels.install(machine, KERNEL)
     kernels.install(machine, KERNEL)

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from aws_research_wizard.host.debian import Tools
+from aws_research_wizard.host.steps import CommandFailed
 from aws_research_wizard.packs import executing
 from aws_research_wizard.packs.executing import NotHere
 from tests.unit.packs.lint.good import notebook, report, write
+from tests.unit.packs.test_locks import r_kernel
 
 
 @pytest.fixture
@@ -73,3 +76,22 @@ def test_an_environment_is_made_once_from_the_lock(tmp_path: Path, monkeypatch: 
     assert "--require-hashes" in said[1]
     with pytest.raises(NotHere, match="no lock"):
         executing.environment(pack.kernels[0], tmp_path / "far" / "elsewhere")
+
+
+def test_a_notebook_in_r_runs_where_debians_packages_are_to_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel, folder = r_kernel("r-cran-irkernel"), tmp_path / "base"
+    (folder / "locks").mkdir(parents=True)
+    (folder / "locks/r-r42-x86_64.txt").write_text(f"r-cran-irkernel=1.3.2-1 sha256:{'0' * 64}\n")
+    monkeypatch.setenv("AWR_TEST_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(executing.locked, "lacking", lambda pins, _: pins)
+    monkeypatch.setattr(executing.locked, "beside", lambda _, pins, __: Tools(detail=pins[0].version))
+    monkeypatch.setattr(executing.r, "register", lambda place, _, tools, __: place.with_name(tools.detail).mkdir(parents=True))
+    executing.registrar(kernel, folder)(tmp_path / "jupyter")
+    assert (tmp_path / "jupyter/1.3.2-1").is_dir()
+
+    def no_debian(*_: object) -> None:
+        raise CommandFailed("Debian's packages are not to be had on this system", [])
+
+    monkeypatch.setattr(executing.locked, "lacking", no_debian)
+    with pytest.raises(NotHere, match="not to be had"):
+        executing.registrar(kernel, folder)
