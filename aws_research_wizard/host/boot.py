@@ -44,7 +44,7 @@ from aws_research_wizard.host.control_plane import Away, ControlPlane, Refused, 
 from aws_research_wizard.host.machine import MARKER, Machine
 from aws_research_wizard.host.metadata import Metadata
 from aws_research_wizard.host.orders import Kernel, Orders
-from aws_research_wizard.host.steps import StepFailed, Steps
+from aws_research_wizard.host.steps import LeftOut, StepFailed, Steps
 
 FAILED = 3
 """Exit code of a machine that said why it cannot become a lab: starting it again would not help."""
@@ -190,9 +190,13 @@ class Boot:
             hub.take_back_own_kernel(machine)
 
     def _install_kernel(self, kernel: Kernel) -> None:
+        cause = ""
         with self.steps.step(f"install kernel {kernel.name}") as note:
-            note.detail = kernels.install(self.machine, kernel)
-        fitting.note(self.machine, kernel, self.boot_id)
+            try:
+                note.detail = kernels.install(self.machine, kernel)
+            except LeftOut as failure:
+                cause, note.detail = failure.cause, f"left out: {failure.cause}"
+        fitting.note(self.machine, kernel, self.boot_id, cause)
 
     def _prepare(self, orders: Orders) -> None:
         with self.steps.step("prepare storage") as note:

@@ -2,7 +2,8 @@
 
 Packages lie in one depot for all kernels of the machine; a person's own come first and go to their home. A lock with a manifest
 gives exactly those versions; one that is still to be solved is solved here, on the first machine that is baked from it, and the
-step says so. Keeps true: where Julia cannot be had the kernel is left out with the reason, and the lab is none the worse.
+step says so. Keeps true: where Julia cannot be had the kernel is left out with the reason, and the lab is none the worse; a
+project that people may be using is never changed, another lock gets a place beside it.
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from aws_research_wizard.host.debian import Tools
 from aws_research_wizard.host.environments import FINGERPRINT
 from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.orders import Kernel
-from aws_research_wizard.host.steps import CommandFailed
+from aws_research_wizard.host.steps import CommandFailed, LeftOut
 
 SOURCE = "https://julialang-s3.julialang.org/bin/linux/x64/{minor}/julia-{version}-linux-x86_64.tar.gz"
 PATIENCE_SECONDS = 60.0
@@ -34,15 +35,15 @@ Sheet = Mapping[str, Any]
 
 
 def install(machine: Machine, kernel: Kernel, log: Path) -> str:
-    """Put a Julia kernel in place, or leave it out; return how."""
-    sheet = tomllib.loads(locks.provide(machine, kernel).read_text())
+    """Put a Julia kernel in place; return how. LeftOut, with the reason, where that cannot be done."""
+    sheet = _sheet(locks.provide(machine, kernel))
     tools = debian.provide(machine, kernel.system_packages, log)
     try:
         program = _program(machine, sheet["julia"], log)
-        how = make(machine, kernel, program, sheet, log)
+        how = make(machine, kernel, program, log)
         register(machine, kernel, program, tools, log)
     except CommandFailed as error:
-        return f"left out: {error.cause}"
+        raise LeftOut(error.cause, error.log_tail) from error
     return " · ".join(word for word in (how, tools.detail) if word)
 
 
@@ -57,12 +58,12 @@ def manifest(sheet: Sheet) -> str:
     return str(sheet.get("manifest", {}).get("text", "")).lstrip()
 
 
-def make(machine: Machine, kernel: Kernel, program: Path, sheet: Sheet, log: Path) -> str:
+def make(machine: Machine, kernel: Kernel, program: Path, log: Path) -> str:
     """Make sure of the kernel's project and its packages; return how: kept, installed, or solved here."""
-    place = _place(machine, kernel)
-    mark = hashlib.sha256(json.dumps(sheet, sort_keys=True).encode()).hexdigest()
-    if (place / FINGERPRINT).is_file() and (place / FINGERPRINT).read_text() == mark:
+    place, lock = where(machine, kernel), locks.path(machine, kernel)
+    if _mark_in(place) == _mark(lock):
         return "kept"
+    sheet = _sheet(lock)
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as beside:
         made, exact = Path(beside) / "project", manifest(sheet)
@@ -72,7 +73,7 @@ def make(machine: Machine, kernel: Kernel, program: Path, sheet: Sheet, log: Pat
         code = EXACTLY if exact else SOLVING
         own = {"JULIA_DEPOT_PATH": f"{_depot(machine)}:"}
         commands.run([str(program), "--startup-file=no", f"--project={made}", "-e", code], log, own, timeout=3600)
-        files.write(made / FINGERPRINT, mark)
+        files.write(made / FINGERPRINT, _mark(lock))
         shutil.rmtree(place, ignore_errors=True)
         made.replace(place)
     return "installed" if exact else "installed, its versions solved here"
@@ -80,7 +81,7 @@ def make(machine: Machine, kernel: Kernel, program: Path, sheet: Sheet, log: Pat
 
 def register(machine: Machine, kernel: Kernel, program: Path, tools: Tools, log: Path) -> None:
     """Write the kernel's specification, once IJulia has been loaded."""
-    place, own_depot = _place(machine, kernel), {"JULIA_DEPOT_PATH": f"{_depot(machine)}:"}
+    place, own_depot = where(machine, kernel), {"JULIA_DEPOT_PATH": f"{_depot(machine)}:"}
     said = commands.run([str(program), "--startup-file=no", f"--project={place}", "-e", WHERE], log, own_depot, timeout=600)
     home = Path(said.strip().splitlines()[-1])
 
@@ -99,6 +100,7 @@ def environment(machine: Machine, kernel: Kernel, tools: Tools) -> dict[str, str
     """Return the kernel's environment: the person's own packages first, then the lab's, then Julia's."""
     env = {
         "JULIA_DEPOT_PATH": f"${{HOME}}/.julia:{_depot(machine)}:",
+        "JULIA_PROJECT": str(where(machine, kernel)),
         "JULIA_NUM_THREADS": str(kernel.resources.get("cpus", 1)),
         **kernel.env,
     }
@@ -107,8 +109,24 @@ def environment(machine: Machine, kernel: Kernel, tools: Tools) -> dict[str, str
     return env
 
 
-def _place(machine: Machine, kernel: Kernel) -> Path:
-    return machine.opt / "kernels" / kernel.name
+def where(machine: Machine, kernel: Kernel) -> Path:
+    """Return the kernel's project: under its plain name, or beside it where another lock's stands."""
+    plain, lock = machine.opt / "kernels" / kernel.name, locks.path(machine, kernel)
+    if not lock.is_file() or _mark_in(plain) in ("", _mark(lock)):
+        return plain
+    return plain.with_name(f"{kernel.name}-{_mark(lock)[:8]}")
+
+
+def _mark(lock: Path) -> str:
+    return hashlib.sha256(lock.read_bytes()).hexdigest()
+
+
+def _mark_in(place: Path) -> str:
+    return (place / FINGERPRINT).read_text() if (place / FINGERPRINT).is_file() else ""
+
+
+def _sheet(lock: Path) -> Sheet:
+    return tomllib.loads(lock.read_text())
 
 
 def _depot(machine: Machine) -> Path:

@@ -105,6 +105,8 @@ def environment(kernel: Kernel, place: Path, tools: Tools) -> dict[str, str]:
 
 def where(machine: Machine, kernel: Kernel) -> Path:
     """Where the kernel's environment is: under its plain name, or beside it where another release's stands (people use it)."""
+    if kernel.language == "julia":
+        return julia.where(machine, kernel)
     plain, lock = machine.opt / "kernels" / kernel.name, locks.path(machine, kernel)
     made = maker(machine, machine.logs / f"kernel-{kernel.name}.log")
     if not plain.exists() or not lock.is_file() or made.is_of(plain, lock):

@@ -26,7 +26,7 @@ from aws_research_wizard.host import orders as wanted
 from aws_research_wizard.host.bundles import BundleRefused
 from aws_research_wizard.host.machine import MARKER, Machine, Ports
 from aws_research_wizard.host.orders import Kernel, Orders
-from aws_research_wizard.host.steps import CommandFailed
+from aws_research_wizard.host.steps import CommandFailed, LeftOut
 
 PORTS = range(21_000, 29_000)
 COPIED = ("orders.json", "people.json")
@@ -105,7 +105,7 @@ class Proof:
         try:
             return kernels.install(aside, kernel)
         except CommandFailed as failure:
-            if kernel.required:
+            if kernel.required and not isinstance(failure, LeftOut):
                 raise
             return f"failed: {failure.cause}"
 

@@ -31,6 +31,10 @@ class CommandFailed(Exception):  # noqa: N818
         self.cause, self.log_tail = cause, log_tail
 
 
+class LeftOut(CommandFailed):
+    """A kernel that could not be had, and without which the lab goes on."""
+
+
 @dataclass
 class Note:
     """What a step says of itself when it is done."""

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from aws_research_wizard.host import boot, commands, control_plane, debian, guard, identity, storage
+from aws_research_wizard.host import boot, commands, control_plane, debian, fitting, guard, identity, storage
 from aws_research_wizard.host import orders as wanted
 from aws_research_wizard.host.boot import Boot
 from aws_research_wizard.host.control_plane import ControlPlane
 from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.metadata import Credentials, Metadata
-from aws_research_wizard.host.orders import Orders
-from aws_research_wizard.host.steps import CommandFailed, StepFailed
+from aws_research_wizard.host.orders import Kernel, Orders
+from aws_research_wizard.host.steps import CommandFailed, LeftOut, StepFailed
 from tests.fakes.world import KEY, World
 from tests.unit.host.conftest import order_sheet
 
@@ -59,6 +59,17 @@ def test_a_supervisor_that_is_killed_is_begun_again_and_one_that_fails_is_told(
     monkeypatch.setattr(boot.hub, "wait", lambda *_: False)
     with pytest.raises(ends):
         booting._wait_for_hub(Supervisor())  # type: ignore[arg-type]
+
+
+def test_kernel_that_cannot_be_had_is_left_out_and_the_lab_goes_on(booting: Boot, monkeypatch: pytest.MonkeyPatch) -> None:
+    def install(*_: object) -> str:
+        raise LeftOut("Julia could not be fetched: no route to host", [])
+
+    monkeypatch.setattr(boot.kernels, "install", install)
+    booting._install_kernel(Kernel("g-julia", "Genomics (Julia 1.11)", "julia", "1.11", ""))
+    told = fitting.made(booting.machine, "g-julia")
+    assert told
+    assert (told.state, told.cause) == ("failed", "Julia could not be fetched: no route to host"), "tried again at the next boot"
 
 
 def test_credentials_that_come_late_are_waited_for(booting: Boot, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

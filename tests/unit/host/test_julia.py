@@ -14,6 +14,7 @@ import pytest
 from aws_research_wizard.host import julia, kernels
 from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.orders import Kernel
+from aws_research_wizard.host.steps import LeftOut
 
 KERNEL = Kernel(
     "g-julia", "Genomics Research (Julia 1.11)", "julia", "1.11", "packs/jl.txt", resources={"cpus": 2}, env={"A": "b"}
@@ -81,7 +82,7 @@ def test_kernel_is_made_of_the_release_and_solved_on_the_first_machine(machine: 
     assert written["argv"][5:] == [
         program, "-i", "--color=yes", f"--project={place}", f"{tmp_path}/IJulia/src/kernel.jl", "{connection_file}",
     ]  # fmt: skip
-    own = {"JULIA_DEPOT_PATH": f"${{HOME}}/.julia:{depot}:", "JULIA_NUM_THREADS": "2", "A": "b"}
+    own = {"JULIA_DEPOT_PATH": f"${{HOME}}/.julia:{depot}:", "JULIA_PROJECT": str(place), "JULIA_NUM_THREADS": "2", "A": "b"}
     assert written["env"] == own | kernels.places(machine)
     assert (written["language"], written["metadata"]["resources"]) == ("julia", {"cpus": 2})
     assert (machine.kernel_specs / "g-julia/logo-64x64.png").is_file()
@@ -94,16 +95,26 @@ def test_lock_with_a_manifest_gives_exactly_that(machine: Machine, released: str
     assert "Pkg.resolve" not in (tmp_path / "calls").read_text()
 
 
+def test_another_lock_gets_a_place_beside_what_people_use(machine: Machine, released: str) -> None:
+    install(machine, SHEET.format(sha256=released))
+    before = (machine.opt / "kernels/g-julia/Project.toml").read_text()
+    assert install(machine, SHEET.format(sha256=released).replace('IJulia = "1"', 'IJulia = "1.26"')) != "kept"
+    assert (machine.opt / "kernels/g-julia/Project.toml").read_text() == before
+    [now] = [word for word in spec(machine)["argv"] if word.startswith("--project=")]
+    assert 'IJulia = "1.26"' in Path(now.removeprefix("--project="), "Project.toml").read_text()
+
+
 def test_release_that_is_not_the_locked_one_is_left_out(machine: Machine, released: str) -> None:
-    said = install(machine, SHEET.format(sha256="0" * 64))
-    assert said == "left out: Julia could not be fetched: what came is not what the lock names"
+    with pytest.raises(LeftOut, match="Julia could not be fetched: what came is not what the lock names"):
+        install(machine, SHEET.format(sha256="0" * 64))
     assert not (machine.opt / "julia/julia-1.11.6").exists()
     assert kernels.registered(machine) == []
 
 
 def test_laptop_without_julia_goes_on_without_the_kernel(machine: Machine, released: str, tmp_path: Path) -> None:
     (tmp_path / "julia.tar.gz").unlink()
-    assert install(machine, SHEET.format(sha256=released)).startswith("left out: Julia could not be fetched: ")
+    with pytest.raises(LeftOut, match="Julia could not be fetched: "):
+        install(machine, SHEET.format(sha256=released))
     assert kernels.registered(machine) == []
 
 
