@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import bill, capacity, cold_start, command_line, idle_sweep, lab_start, package_size
+from bench import baked_start, bill, capacity, cold_start, command_line, idle_sweep, lab_start, package_size
 from tools.smoke import wizard
 
 REPORT = Path(__file__).resolve().parent.parent / "build" / "bench.json"
@@ -37,6 +37,7 @@ FIGURES: dict[str, Callable[[], dict[str, Any]]] = {
     "idle_sweep": idle_sweep.run,
     "command_line": command_line.run,
     "lab_start": lab_start.run,
+    "baked_start": baked_start.run,
     "capacity": _capacity,
 }
 IN_THE_CLOUD = {"command_line", "lab_start", "capacity"}

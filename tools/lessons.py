@@ -20,9 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -36,6 +35,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "vendor")]
 from aws_research_wizard.host import kernels as host_kernels  # noqa: E402
 from aws_research_wizard.host import locked, r  # noqa: E402
 from aws_research_wizard.host.debian import Tools  # noqa: E402
+from aws_research_wizard.host.lessons import Lesson, executed  # noqa: E402
 from aws_research_wizard.host.orders import Kernel  # noqa: E402
 from chalicelib.kernels import service as kernels  # noqa: E402
 from chalicelib.kernels.rules import KernelPlan  # noqa: E402
@@ -46,8 +46,6 @@ from tools import pictures  # noqa: E402
 if TYPE_CHECKING:
     import nbformat
 
-DEAD_END = "http://127.0.0.1:9"  # nothing listens on the discard port
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # two lessons that take both cores each wait for each other: 149 s, not 7
 MOST_SECONDS = 60
 MADE_IN = "made-in-seconds"
@@ -134,42 +132,15 @@ def register(plan: KernelPlan, folder: Path) -> None:
 
 def run(pack: Pack, example: Example) -> tuple[nbformat.NotebookNode, float]:
     """The lesson with its outputs, and how many seconds it took. LessonFailed when it does not keep what it promises."""
-    import nbformat
-    from nbclient import NotebookClient
-
-    notebook = nbformat.read(ROOT / "domain_packs" / pack.name / "notebooks" / example.file, as_version=4)
-    environment(plan_of(pack, example))  # while there is a network
-    with tempfile.TemporaryDirectory() as place, _offline(Path(place)):
-        register(plan_of(pack, example), Path(place) / "jupyter")
-        home = Path(place) / "home"
-        home.mkdir()
-        began = time.monotonic()
-        NotebookClient(notebook, timeout=4 * MOST_SECONDS, resources={"metadata": {"path": str(home)}}).execute()
-        took = time.monotonic() - began
-        left = sorted(file.name for file in home.iterdir())
-    said = last_line(notebook)
-    if said != example.expect:
-        raise LessonFailed(f"{example.file} printed '{said}', not '{example.expect}'")
-    if left:
-        raise LessonFailed(f"{example.file} left {', '.join(left)} behind")
-    return notebook, took
-
-
-def last_line(notebook: nbformat.NotebookNode) -> str:
-    """What the last cell printed."""
-    printed = [
-        out.text for cell in notebook.cells[-1:] for out in cell.outputs if out.output_type == "stream" and out.name == "stdout"
-    ]
-    return "".join(printed).strip()
-
-
-@contextmanager
-def _offline(place: Path) -> Iterator[None]:
-    """An environment in which only this place's kernels are known, no proxy leads out, and a lesson takes one core."""
-    own = {"JUPYTER_PATH": str(place / "jupyter"), "IPYTHONDIR": str(place / "ipython")}
-    own |= dict.fromkeys(PROXIES, DEAD_END) | dict.fromkeys(THREADS, "1")
-    with mock.patch.dict(os.environ, own):
-        yield
+    plan, file = plan_of(pack, example), ROOT / "domain_packs" / pack.name / "notebooks" / example.file
+    environment(plan)  # while there is a network
+    with tempfile.TemporaryDirectory() as place, mock.patch.dict(os.environ, dict.fromkeys(THREADS, "1")):
+        register(plan, Path(place))
+        lesson = Lesson(str(file), plan.name, place, example.expect, 4 * MOST_SECONDS)
+        taught, notebook = executed(lesson)
+    if not taught.ok:
+        raise LessonFailed(f"{example.file} {taught.said}")
+    return notebook, taught.seconds
 
 
 def teach(name: str, album: Path | None = None) -> Report:

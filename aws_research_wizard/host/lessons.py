@@ -89,14 +89,13 @@ def last_line(notebook: Any) -> str:
 
 @contextmanager
 def offline(place: Path, specs: str) -> Iterator[None]:
-    """An environment in which only the kernels under `specs` are known and no proxy leads out."""
+    """An environment in which kernels are looked for under `specs` first, nobody's settings count, and no proxy leads out."""
     own = {
         "JUPYTER_PATH": specs,
         "JUPYTER_NO_CONFIG": "1",
         "JUPYTER_RUNTIME_DIR": str(place / "runtime"),
         "JUPYTER_DATA_DIR": str(place / "data"),
         "IPYTHONDIR": str(place / "ipython"),
-        "HOME": str(place),
     }
     with mock.patch.dict(os.environ, own | dict.fromkeys(PROXIES, DEAD_END)):
         yield
@@ -110,9 +109,10 @@ def _short(error: Exception) -> str:
 
 def main() -> int:
     """Answer each lesson on the input."""
-    for line in sys.stdin:
-        if line.strip():
-            print(json.dumps(asdict(teach(Lesson(**json.loads(line))))), flush=True)
+    with tempfile.TemporaryDirectory() as home, mock.patch.dict(os.environ, {"HOME": home}):
+        for line in sys.stdin:
+            if line.strip():
+                print(json.dumps(asdict(teach(Lesson(**json.loads(line))))), flush=True)
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aws_research_wizard.host.lessons import last_line
 from chalicelib.packs import service
 from chalicelib.packs.rules import Example, Pack
 from tools import lessons
@@ -17,4 +18,4 @@ LESSONS = [(pack, example) for name in LEADING for pack in [service.resolve(name
 @pytest.mark.parametrize(("pack", "example"), LESSONS, ids=[f"{pack.name}/{example.file}" for pack, example in LESSONS])
 def test_example_notebook_runs_in_its_kernel(pack: Pack, example: Example) -> None:
     notebook, _ = lessons.run(pack, example)
-    assert lessons.last_line(notebook) == example.expect
+    assert last_line(notebook) == example.expect
