@@ -19,6 +19,7 @@ NAMES = {
     "dynamodb": "DynamoDB",
     "ec2": "EC2",
     "efs": "EFS",
+    "images": "EC2: images",
     "events": "EventBridge",
     "iam": "IAM",
     "route53": "Route 53",

@@ -38,16 +38,19 @@ class Picture:
 # ---- what EC2 refuses ----------------------------------------------------------------------------------------------------
 
 
-def refused(action: str, form: Mapping[str, str], ec2: Any, states: Mapping[str, str], region: str) -> Refusal | None:
-    """Does EC2 refuse this call? What does not exist is left to the library to refuse."""
+def refused(
+    action: str, form: Mapping[str, str], ec2: Any, states: Mapping[str, str], regions: tuple[str, str]
+) -> Refusal | None:
+    """Does EC2 refuse this call? `regions`: ours, and the one that is asked. What does not exist the library refuses itself."""
     if action in ("DescribeImages", "RunInstances") and (refusal := _gone(numbered(form, "ImageId"), ec2)):
         return refusal
     match action:
         case "CreateImage":
             return _taken(form.get("Name", ""), ec2) or _not_to_be_copied(form.get("InstanceId", ""), states)
-        case "CopyImage" if form.get("SourceRegion", region) != region:
-            text = f"This cloud stands for the region {region} alone; it cannot copy from {form['SourceRegion']}."
-            return Refusal("InvalidParameterValue", text)
+        case "CopyImage" if {form.get("SourceRegion", regions[0]), regions[1]} != {regions[0]}:
+            return Refusal(
+                "InvalidParameterValue", f"This cloud stands for the region {regions[0]} alone; nothing is copied beyond it."
+            )
         case "CopyImage":
             asked = form.get("SourceImageId", "")
             return _gone([asked], ec2) or _not_there(asked, ec2) or _taken(form.get("Name", ""), ec2)

@@ -171,7 +171,7 @@ class Infrastructure:
             if action == "GetCallerIdentity" and (refusal := identity_refusal(environ, body, self.backends.secret_of)):
                 raise error_xml(refusal)
             if form.get("Version") == "2016-11-15":
-                self._check(action, form)
+                self._check(action, form, asked_region(environ))
             status, headers, answer = self._ask(environ, body)
             if status.startswith("2") and _changes(environ["REQUEST_METHOD"], action):
                 answer = self._after(action, form, answer)
@@ -190,13 +190,13 @@ class Infrastructure:
         answer = b"".join(self.app(environ, lambda status, headers, *_: got.append((status, headers))))
         return got[0][0], got[0][1], answer
 
-    def _check(self, action: str, form: dict[str, str]) -> None:
+    def _check(self, action: str, form: dict[str, str], region: str) -> None:
         """Raise the answer EC2 would give where the library would just do as told."""
         memory = self.backends.memory
         self._answer_again(action, form)
         if action == "RunInstances" and form.get("InstanceType", "") in memory.sold_out:
             raise error_xml(power.no_capacity(form["InstanceType"]))
-        if refusal := images.refused(action, form, self.backends.ec2, memory.states, REGION):
+        if refusal := images.refused(action, form, self.backends.ec2, memory.states, (REGION, region)):
             raise error_xml(refusal)
         names = [*power.numbered(form, "InstanceId"), *power.numbered(form, "InstanceIds")]
         states = {name: memory.states[name] for name in names if name in memory.states}
@@ -249,6 +249,12 @@ class Infrastructure:
             (self.efs / str(json.loads(answer)["FileSystemId"])).mkdir(parents=True, exist_ok=True)
         if match and method == "DELETE" and match.group(1):
             shutil.rmtree(self.efs / match.group(1), ignore_errors=True)
+
+
+def asked_region(environ: dict[str, Any]) -> str:
+    """The region that a request was signed for; ours when it was not signed."""
+    scope = re.search(r"Credential=[^/]+/\d+/([a-z0-9-]+)/", environ.get("HTTP_AUTHORIZATION", ""))
+    return scope[1] if scope else REGION
 
 
 def _changes(method: str, action: str) -> bool:

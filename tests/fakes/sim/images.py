@@ -20,8 +20,9 @@ class Images(Service):
         machine = self.at("instances").get(InstanceId)
         if machine is None:
             raise refusal("InvalidInstanceID.NotFound", f"The instance ID '{InstanceId}' does not exist")
-        if machine["State"]["Name"] not in ("running", "stopped"):
-            raise refusal("IncorrectState", "The instance is not in a state from which an image can be made")
+        if machine["State"]["Name"] not in ("running", "stopping", "stopped"):
+            text = f"Invalid value '{InstanceId}' for instanceId. Instance is not in state 'running' or 'stopping' or 'stopped'"
+            raise refusal("InvalidParameterValue", text)
         return {"ImageId": self._imaged(Name, TagSpecifications, source=InstanceId)}
 
     def _copy_image(self, SourceImageId: str, SourceRegion: str, Name: str, ClientToken: str = "", **asked: Any) -> Json:  # noqa: N803
