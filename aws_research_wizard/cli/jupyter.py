@@ -23,6 +23,7 @@ command(
     app,
     "deploy",
     "jupyter deploy --domain genomics --users 10 --instance-type r6i.4xlarge --shared-storage 1TB",
+    "jupyter deploy --migrate-from-python old.yaml --preserve-configurations --domain genomics",
 )(making.deploy)
 command(app, "list", "jupyter list", "jupyter list --output json")(looking.list_labs)
 command(app, "status", "jupyter status genomics-k3x9 --watch")(looking.status)

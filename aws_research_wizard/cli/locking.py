@@ -113,7 +113,8 @@ def _written(one: "Solved", written: set[Path]) -> str:
     moved = [f"{change.package} {change.old or 'new'} → {change.new or 'gone'}" for change in one.changes]
     more = f" and {len(moved) - SHOWN} more" if len(moved) > SHOWN else ""
     said = f": {', '.join(moved[:SHOWN])}{more}" if moved and one.old else ""
-    return screen.hanging(f"{one.kernel.name}: {count} packages in {one.file}, {len(moved)} changed{said}", 2)
+    changed = f", {len(moved)} changed" if one.old else ""
+    return screen.hanging(f"{one.kernel.name}: {count} packages in {one.file}{changed}{said}", 2)
 
 
 def _behind(rows: list[tuple[str, str, str, str]], kernels: int) -> str:

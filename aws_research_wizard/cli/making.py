@@ -1,11 +1,12 @@
 """How does a lab come to be: `deploy` for those who know what they want, `quick-start` for those who want to work."""
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from aws_research_wizard.cli import activating, board, cards, costs, labs, screen
+from aws_research_wizard.cli import activating, board, cards, costs, labs, migrating, screen
 from aws_research_wizard.cli.session import Format, connect, emit, no_wait
 
 if TYPE_CHECKING:
@@ -30,6 +31,13 @@ domain = click.option("--domain", required=True, metavar="PACK", help="The field
 name = click.option("--name", help="A name of your own for the lab.")
 instance_type = click.option("--instance-type", metavar="TYPE", help="An EC2 instance type; by default the pack's choice.")
 shared_storage = click.option("--shared-storage", metavar="SIZE", callback=size, help="Shared storage: 500GB, 1TB.")
+migrate = click.option(
+    "--migrate-from-python",
+    "migrate",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="CONFIG",
+    help="Convert this older pack first, and make the lab of it.",
+)
 examples = click.option(
     "--notebook-examples/--no-notebook-examples", default=True, help="Put the pack's notebooks in ~/examples (the default)."
 )
@@ -43,10 +51,26 @@ examples = click.option(
 @click.option("--team", help="The team that owns it; yours by default.")
 @examples
 @activating.with_kernel
+@migrate
+@click.option(
+    "--preserve-configurations",
+    "preserve",
+    is_flag=True,
+    help="With it: keep the older pack's first machine and its storage, too.",
+)
 @no_wait
-def deploy(no_wait: bool, output: Format, **wish: Any) -> None:
-    """Make a lab as you say, and wait until it is ready."""
+def deploy(migrate: Path | None, preserve: bool, no_wait: bool, output: Format, **wish: Any) -> None:
+    """Make a lab as you say, and wait until it is ready.
+
+    With --migrate-from-python, an older pack is converted first, on top of the field that --domain names; it becomes your
+    team's own pack, and the lab is made of it.
+    """
+    if preserve and not migrate:
+        raise click.UsageError("--preserve-configurations goes with --migrate-from-python CONFIG")
+    prepared = migrating.prepare(migrate, str(wish["domain"]), output) if migrate else None
     with connect() as calls:
+        if prepared:
+            wish |= migrating.bring(calls, prepared, wish, preserve)
         lab = labs.ask(lambda: calls.create_lab(_said(wish)), "make a lab")
         if no_wait:
             emit(output, lab, lambda: labs.underway(lab))

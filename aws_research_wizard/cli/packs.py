@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aws_research_wizard.cli import baking, library, linting, locking, own_packs, screen
+from aws_research_wizard.cli import baking, converting, library, linting, locking, own_packs, screen
 from aws_research_wizard.cli.session import PROGRAM, Format, command, connect, emit, group
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ command(
 )(library.notebooks)
 command(app, "add", "packs add packs/my_group")(own_packs.add)
 command(app, "remove", "packs remove my_group")(own_packs.remove)
+command(app, "convert", "packs convert old/genomics.yaml --into domain_packs", "packs convert old/genomics --extends genomics")(
+    converting.convert
+)
 command(app, "lock", "packs lock ./my_field", "packs lock ./my_field --upgrade")(locking.lock)
 command(app, "outdated", "packs outdated genomics")(locking.outdated)
 command(app, "diff", "packs diff genomics climate_modeling", "packs diff old.txt new.txt")(locking.diff)

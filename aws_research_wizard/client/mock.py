@@ -98,7 +98,7 @@ class MockCloud(MockBackups):
         return 200, {"items": [lab for lab in self.labs.values() if lab["phase"] != "DELETED"], "cursor": None}
 
     def _create(self, wish: Json) -> tuple[int, Any]:
-        if wish["domain"] not in PACKS:
+        if wish["domain"] not in {*PACKS, *self.own_packs}:
             raise RefusedError(404, "not_found", f"unknown domain '{wish['domain']}'", "did you mean 'genomics'?")
         if len(self.labs) >= self.limit:
             raise RefusedError(409, "limit_reached", f"team default already has {self.limit} of {self.limit} labs", "delete one")

@@ -72,7 +72,7 @@ class MockLabs:
         return self.labs[lab_id]
 
     def new_lab(self, wish: Json) -> Json:
-        number, machine = len(self.labs) + 1, wish.get("instance_type") or MACHINES[wish["domain"]]
+        number, machine = len(self.labs) + 1, wish.get("instance_type") or MACHINES.get(wish["domain"], "m6i.xlarge")
         lab_id = f"{wish['domain'].split('_')[0]}-k3x{number}"
         lab: Json = dict.fromkeys(("cause", "hint", "address", "instance_id"))
         return lab | {

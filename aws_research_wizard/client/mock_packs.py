@@ -56,16 +56,22 @@ PACKS: dict[str, Json] = {
 }
 
 
+def _kernels(pack: str) -> list[Json]:
+    """Of a shipped pack; a team's own one brings a kernel of its name."""
+    shown = {"name": f"{pack}-python", "display_name": f"{pack} (Python 3.11)"}
+    return list(PACKS[pack]["kernels"]) if pack in PACKS else [shown]
+
+
 def kernel_views(pack: str, state: str = "ready") -> list[Json]:
     """A pack's kernels as a lab shows them."""
     made = LOCK if state == "ready" else dict.fromkeys(LOCK)
-    told = [{name: one[name] for name in ("name", "display_name")} for one in PACKS[pack]["kernels"]]
+    told = [{name: one[name] for name in ("name", "display_name")} for one in _kernels(pack)]
     return [{**one, "pack": pack, "state": state, "cause": None, **made} for one in told]
 
 
 def pack_view(pack: str, state: str = "ready", *, own: bool = False) -> Json:
     """A pack as a lab shows it."""
-    kernels = [one["name"] for one in PACKS[pack]["kernels"]]
+    kernels = [one["name"] for one in _kernels(pack)]
     return {"name": pack, "own": own, "on_request": [], "state": state, "cause": None, "kernels": kernels}
 
 

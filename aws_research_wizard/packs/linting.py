@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from aws_research_wizard.packs import datasets, documents, kernels, lineage, machines, notebooks, shape, shelf
 from aws_research_wizard.packs.findings import Finding, Place, Severity, finding, worst
+from aws_research_wizard.packs.older import judging, shapes
 from aws_research_wizard.packs.production import AppError, packs, reading
 from aws_research_wizard.packs.subject import Subject
 
@@ -46,6 +47,10 @@ def lint(files: Sequence[Path], region: str, today: date) -> Iterator[Report]:
 
 def one(file: Path, region: str, today: date) -> Report:
     """The report of one pack file, ours or an older one."""
+    document, found = documents.read(file, documents.MOST_BYTES if file.name == shelf.PACK else documents.OLDER_BYTES)
+    if document and shapes.of(document.values):
+        told = found + judging.findings(file, document)
+        return Report(lineage.named(file, document.values), str(file), _sorted(told, str(file)))
     on_table, found = subject(file, region, today)
     if on_table:
         found += [one for check in CHECKS for one in check(on_table)]
