@@ -41,10 +41,11 @@ def lab(here: Cloud, brought: dict[str, Any]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def person(here: Cloud, lab: str) -> Person:
+def person(here: Cloud, lab: str) -> Iterator[Person]:
     found = Person.by_link(here.wizard("jupyter", "open", lab, "--no-browser")["url"])
     found.start_server()
-    return found
+    yield found
+    found.http.close()
 
 
 def test_a_lab_of_the_imported_environment_runs_what_was_listed(brought: dict[str, Any], person: Person) -> None:
@@ -69,13 +70,14 @@ def test_templates_come_into_ones_home_and_overwrite_nothing(here: Cloud, lab: s
 
 
 def test_notebooks_go_to_a_bucket_of_this_cloud_and_what_broke_off_goes_on(
-    here: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    here: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     endpoint = here.home.endpoints()["emulator"]
     settings = {"ENDPOINT_URL_S3": endpoint, "ACCESS_KEY_ID": "me", "SECRET_ACCESS_KEY": "x", "DEFAULT_REGION": "us-east-1"}
     for name, value in settings.items():
         monkeypatch.setenv(f"AWS_{name}", value)
     s3 = boto3.client("s3")
+    request.addfinalizer(s3.close)
     s3.create_bucket(Bucket="my-notebooks")
     large = bytes(range(256)) * 4096 * 33  # three parts
     (tmp_path / "été").mkdir()
