@@ -18,6 +18,9 @@ from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.orders import Kernel
 from aws_research_wizard.host.steps import CommandFailed
 
+UNFROZEN = "-Xfrozen_modules=off"
+"""As ipykernel's own installation has it: else the debugger misses breakpoints. (Older Pythons do not mind the word.)"""
+
 
 def install(machine: Machine, kernel: Kernel) -> str:
     """Put one kernel in place; return how (kept, linked, installed), with a word about its system tools."""
@@ -82,6 +85,9 @@ def register(folder: Path, kernel: Kernel, place: Path, tools: Tools, log: Path)
     """Write the specification of the Python kernel whose environment is `place` into `folder`."""
 
     def own(beside: Path) -> Mapping[str, Any]:
+        return _shipped(place, beside) or _asked(beside)
+
+    def _asked(beside: Path) -> Mapping[str, Any]:
         made = beside / "made"
         words = [str(place / "bin/python"), "-m", "ipykernel", "install", "--prefix", str(made), "--name", kernel.name]
         commands.run(words, log)
@@ -91,6 +97,17 @@ def register(folder: Path, kernel: Kernel, place: Path, tools: Tools, log: Path)
         return dict(json.loads((beside / "kernel.json").read_text()))
 
     specs.write(folder, kernel, environment(kernel, place, tools), own)
+
+
+def _shipped(place: Path, beside: Path) -> dict[str, Any] | None:
+    """Take the specification that ipykernel brings along; None when it brings none. (Asking it takes a second of work.)"""
+    shipped = place / "share/jupyter/kernels/python3"
+    known = files.read_json(shipped / "kernel.json")
+    if not known or known.get("argv", [])[:1] != ["python"]:
+        return None
+    for picture in sorted(shipped.glob("logo-*")):
+        shutil.copyfile(picture, beside / picture.name)
+    return {**known, "argv": [str(place / "bin/python"), UNFROZEN, *known["argv"][1:]]}
 
 
 def environment(kernel: Kernel, place: Path, tools: Tools) -> dict[str, str]:

@@ -69,6 +69,26 @@ def test_registered_kernel_is_left_alone_until_it_changes(machine: Machine, inst
     assert spec(machine)["display_name"] == "New"
 
 
+def test_the_specification_that_ipykernel_brings_is_taken_without_asking_it(machine: Machine, installed: list[list[str]]) -> None:
+    place = machine.opt / "kernels/base-python"
+    shipped = place / "share/jupyter/kernels/python3"
+    shipped.mkdir(parents=True)
+    words = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    brought = {"argv": words, "language": "python", "display_name": "Python 3", "metadata": {"debugger": True}}
+    (shipped / "kernel.json").write_text(json.dumps(brought))
+    (shipped / "logo-svg.svg").write_text("<svg/>")
+    kernels.install(machine, KERNEL)
+    written = spec(machine)
+    assert written["argv"][-6:] == [str(place / "bin/python"), "-Xfrozen_modules=off", *words[1:]]
+    assert (written["display_name"], written["language"], written["metadata"]["debugger"]) == (
+        KERNEL.display_name,
+        "python",
+        True,
+    )
+    assert (machine.jupyter / "share/jupyter/kernels/base-python/logo-svg.svg").exists()
+    assert installed == []
+
+
 @pytest.mark.usefixtures("installed")
 def test_kernel_nobody_wants_is_unregistered(machine: Machine) -> None:
     kernels.install(machine, KERNEL)

@@ -116,6 +116,15 @@ def test_a_machine_gets_no_credentials_but_a_metadata_service(machine: Machine, 
     assert set(json.loads(env["AWR_PORTS"])) == {"hub", "hub_api", "proxy_api"}
 
 
+@pytest.mark.parametrize(("said", "shared"), [("off", False), ("", True)])
+def test_finished_environments_are_shared_unless_a_person_wants_each_machine_to_install(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, said: str, shared: bool
+) -> None:
+    monkeypatch.setenv("AWR_CACHE", said)
+    env = machine.around.environment(machine.instance_id, machine.folder / "root", {})
+    assert ("AWR_CACHE" in env) is shared
+
+
 def test_a_machine_sees_its_own_file_system_only(machine: Machine) -> None:
     text = wait_for(boot(machine, storage="fs-1") / "env", "AWR_EFS_ROOT")
     assert f"AWR_EFS_ROOT={machine.around.home.efs / 'fs-1'}\n" in text
