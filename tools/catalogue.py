@@ -39,7 +39,7 @@ def _total(packs: Sequence[Pack], reports: dict[str, lessons.Report]) -> str:
 
 
 def _measured(packs: Sequence[Pack], reports: dict[str, lessons.Report]) -> str:
-    heads = ("pack", "kernels run", "lessons", "cells", "MB", "installed in", "lessons ran in", "lock of", "result")
+    heads = ("pack", "kernels run", "lessons", "cells", "MB", "Python installed in", "lessons ran in", "lock of", "result")
     return table(heads, [_row(pack, reports.get(pack.name)) for pack in packs])
 
 
