@@ -54,7 +54,7 @@ def _row(pack: Pack, one: lessons.Report | None) -> tuple[str, ...]:
 
 def _solved(pack: Pack, one: lessons.Report) -> str:
     """The days of the locks that ran, and whether they are today's."""
-    days = sorted({lock_of(kernel).day for kernel in pack.installed_kernels} - {""})
+    days = sorted({str(lock.day) for kernel in pack.installed_kernels if (lock := lock_of(kernel))})
     today = all((ROOT / lock).is_file() and lessons.digest(ROOT / lock) == digest for lock, digest in one.locks.items())
     return ", ".join(days) + ("" if today else " (an older one ran)")
 

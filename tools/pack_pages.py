@@ -13,7 +13,6 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
@@ -34,20 +33,11 @@ SIZES = {TeamSize.SMALL: "up to 5 people", TeamSize.MEDIUM: "up to 20 people", T
 JOBS = {Job.GENERAL: "much computing", Job.MEMORY: "much memory", Job.GPU: "a graphics card"}
 
 
-class Lock(NamedTuple):
-    """`day` is empty when the kernel has no lock yet."""
-
-    day: str
-    pins: dict[str, str]
-
-
-def lock_of(kernel: Kernel) -> Lock:
-    """What a kernel's lock says, in whatever language it is."""
+def lock_of(kernel: Kernel) -> locks.Lock | None:
+    """What a kernel's lock says, in whatever language it is; None when it has none, or none that is solved."""
     path = ROOT / lock_path(kernel)
-    if not path.is_file():
-        return Lock("", {})
-    lock = locks.parse(path.read_text())
-    return Lock(str(lock.day), lock.pins)
+    lock = locks.parse(path.read_text()) if path.is_file() else None
+    return lock if lock and lock.solved else None
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -73,15 +63,15 @@ def _kernels(pack: Pack) -> str:
     for kernel in pack.kernels:
         lock = lock_of(kernel)
         asked = ", ".join(_versioned(name, lock) for name in (*kernel.packages, *kernel.widgets))
-        solved = f"{len(lock.pins)} packages, solved {lock.day}" if lock.day else "solved on its first bake"
+        solved = f"{len(lock.pins)} packages, solved {lock.day}" if lock else "to be solved on its first bake"
         waits = " (when asked for)" if kernel.on_request else ""
         rows.append((kernel.display_name + waits, asked, ", ".join(kernel.system) or "none", solved, _needs(kernel)))
     return "## Kernels\n\n" + table(("kernel", "packages", "system tools (Debian)", "lock", "one kernel likes"), rows)
 
 
-def _versioned(asked: str, lock: Lock) -> str:
+def _versioned(asked: str, lock: locks.Lock | None) -> str:
     name = re.split(r"[\[<>=~! ;@]", asked, maxsplit=1)[0]
-    version = lock.pins.get(canonicalize_name(name)) or lock.pins.get(name)
+    version = (lock.pins.get(canonicalize_name(name)) or lock.pins.get(name)) if lock else None
     return f"{name} {version}" if version else asked
 
 

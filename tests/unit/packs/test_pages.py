@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from chalicelib.packs import service
+from chalicelib.packs.rules import Language
 from tools import catalogue, lessons, pack_pages, pictures
 from tools.lessons import Report
 
@@ -40,9 +41,10 @@ def drawn(*sizes: tuple[int, int]) -> nbformat.NotebookNode:
 
 def test_a_packs_page_names_what_it_brings_with_versions_licences_prices_and_rights() -> None:
     page = pack_pages.readme(GENOMICS)
-    kernel = GENOMICS.kernels[0]
-    assert f"pysam {pack_pages.lock_of(kernel).pins['pysam']}" in page
-    assert f"{len(pack_pages.lock_of(kernel).pins)} packages, solved {pack_pages.lock_of(kernel).day}" in page
+    lock = pack_pages.lock_of(GENOMICS.kernels[0])
+    assert lock
+    assert f"pysam {lock.pins['pysam']}" in page
+    assert f"{len(lock.pins)} packages, solved {lock.day}" in page
     assert "r6i.2xlarge $0.504" in page
     assert all(one.licence in page and one.region in page for one in GENOMICS.datasets)
     assert "`arn:aws:s3:::gnomad-public-us-east-1` (only the prefix)" in page
@@ -53,9 +55,15 @@ def test_a_pack_without_data_says_that_its_labs_have_no_rights() -> None:
     assert "no rights on any bucket but its own" in pack_pages.readme(GENOMICS._replace(datasets=()))
 
 
-def test_a_kernel_without_a_lock_is_solved_on_its_first_bake() -> None:
+def test_a_kernel_without_a_lock_is_to_be_solved_on_its_first_bake() -> None:
     kernel = GENOMICS.kernels[0]._replace(version="9.9")
-    assert "solved on its first bake" in pack_pages.readme(GENOMICS._replace(kernels=(kernel,), examples=()))
+    assert "to be solved on its first bake" in pack_pages.readme(GENOMICS._replace(kernels=(kernel,), examples=()))
+
+
+def test_a_lock_whose_versions_are_still_bounds_is_not_called_solved() -> None:
+    climate = service.resolve("climate_modeling")
+    julia = next(kernel for kernel in climate.kernels if kernel.language is Language.JULIA)
+    assert "to be solved on its first bake" in pack_pages.readme(climate._replace(kernels=(julia,), examples=()))
 
 
 def test_the_table_stands_between_its_marks_and_leaves_the_rest() -> None:
