@@ -45,6 +45,9 @@ class Reader:
         self.pack, self.path = pack, path
         if not isinstance(values, Mapping):
             raise PackBroken(f"pack {pack}: {path or 'the file'} must be a mapping")
+        odd = next((key for key in values if not isinstance(key, str)), "")
+        if odd != "":
+            raise PackBroken(f"pack {pack}: {path}{odd} is no name", f'put it in quotes: "{odd}"')
         self.values: Raw = values
         self.known: list[str] = []
 
@@ -166,7 +169,8 @@ def resolve(line: Sequence[tuple[str, Raw]]) -> Pack:
     for name, own in line:
         values = overlay({key: value for key, value in values.items() if key not in OWN}, own)
         why = {key: pack for key, pack in why.items() if key.split(".")[0] not in OWN} | origins(name, own)
-        homes |= dict.fromkeys(own.get("kernels") or {}, name)
+        own_kernels = own.get("kernels")
+        homes |= dict.fromkeys(own_kernels, name) if isinstance(own_kernels, Mapping) else {}
     return _pack(line[-1][0], tuple(name for name, _ in line), values, homes, why)
 
 
