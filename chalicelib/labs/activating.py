@@ -91,12 +91,11 @@ def _fit(lab: Lab) -> None:
     _at_rest(lab)
     if lab.upgrading:
         raise Conflict(f"lab {lab.id} is being upgraded", "wait until that is over")
-    silent = lab.phase is Phase.READY and not any(one.state for one in lab.kernels)
-    if silent and releases.newer_than(lab):
-        raise Conflict(
-            "this lab's machine is of a release that tells nothing of its kernels",
-            f"aws-research-wizard jupyter upgrade {lab.id}",
-        )
+    newest = releases.newer_than(lab)
+    silent = not any(one.state for one in lab.kernels)
+    if silent and newest and lab.wanted_release != newest:
+        said = "this lab's machine is of a release that tells nothing of its kernels"
+        raise Conflict(said, f"aws-research-wizard jupyter upgrade {lab.id}")
 
 
 def _at_rest(lab: Lab) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.labs import activating, fitting, iam
+from chalicelib.labs import activating, fitting, iam, releases
 from chalicelib.labs.environment import LabKernel, Use
 from chalicelib.labs.rules import Lab, Phase
 from chalicelib.packs import service as packs
@@ -231,6 +231,18 @@ def test_nothing_is_activated_while_an_upgrade_or_a_stop_is_under_way(stage: Sta
     lab_id = stage.ready()
     stage.asked(lab_id, "stop")
     assert add(stage, lab_id).status == 409
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_machine_that_tells_nothing_of_its_kernels_is_upgraded_first(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, stopped: bool
+) -> None:
+    lab_id = stage.stopped() if stopped else stage.ready()
+    monkeypatch.setattr(releases, "newer_than", lambda _: "2")
+    assert (add(stage, lab_id).status, add(stage, lab_id).json["hint"]) == (409, f"aws-research-wizard jupyter upgrade {lab_id}")
+    if not stopped:
+        told(stage, lab_id, made(ordered(stage, lab_id)["genomics-python"]))
+        assert add(stage, lab_id).status == 202, "it tells of them, whatever release it runs"
 
 
 def test_kernels_on_request_come_with_the_lab_or_later(stage: Stage) -> None:
