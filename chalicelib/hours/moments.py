@@ -23,7 +23,6 @@ from chalicelib.idle import service as idling
 from chalicelib.labs import service as labs
 from chalicelib.labs.machines import Machine, Notice
 from chalicelib.labs.rules import MOVING, Lab, Phase
-from chalicelib.labs.starting import start_by_rule
 from chalicelib.runtime.clock import iso
 from chalicelib.runtime.errors import AppError, LimitReached, NotFound, Superseded
 from chalicelib.runtime.log import logger
@@ -173,7 +172,7 @@ def _stop(lab: Lab, step: Step, kept: Write, now: datetime) -> None:
 def _start(lab: Lab, step: Step, kept: Write, now: datetime) -> None:
     """A team that may not have it now is told why; the next start is tried again."""
     try:
-        start_by_rule(lab.id, now, (kept, fact("LabHoursStarted", lab.id, now, reason=step.reason)))
+        labs.start_by_rule(lab.id, now, (kept, fact("LabHoursStarted", lab.id, now, reason=step.reason)))
     except LimitReached as error:
         commit(kept, fact("LabHoursRefused", lab.id, now, cause=error.message, hint=error.hint))
 

@@ -14,11 +14,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.labs import access, beats, fitting, logs, naming, rebuilding, rules, sessions, stopping, store, work
+from chalicelib.labs.access import login as login
 from chalicelib.labs.environment import Use
 from chalicelib.labs.machines import Evidence, Machine, Notice
 from chalicelib.labs.needs import need_of
 from chalicelib.labs.provisioning import fact, patience
 from chalicelib.labs.rules import WORKFLOWS, Command, Lab, Phase
+from chalicelib.labs.starting import start_by_rule as start_by_rule  # for slices above, beside stop_by_rule
 from chalicelib.labs.wishes import Found, Wish
 from chalicelib.limits import rules as prices
 from chalicelib.limits import service as limits

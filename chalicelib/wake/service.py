@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from chalicelib.labs import access
 from chalicelib.labs import service as labs
 from chalicelib.labs.rules import MOVING, Phase
 from chalicelib.labs.service import Asking
@@ -110,7 +109,7 @@ def start(lab_id: str, asking: Asking) -> Seen:
 
 def enter(lab_id: str, asking: Asking) -> Login:
     """The way into its hub, for this person, once."""
-    return access.login(asking.who, lab_id, asking.now, asking.correlation_id)
+    return labs.login(asking.who, lab_id, asking.now, asking.correlation_id)
 
 
 # ---- kept outside of the tables, and taken in from there -------------------------------------------------------------------
