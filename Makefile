@@ -32,10 +32,15 @@ demo: setup ## the cloud on this machine, and one genomics lab in it; prints the
 	@aws-research-wizard local up
 	@aws-research-wizard jupyter quick-start --domain genomics --name demo --team-size 5 --notebook-examples --reuse
 
+# What tests decisions is watched (a third slower); the rest is not.
+DECIDING := $(addprefix tests/unit/,cost hours images kernels limits people wake idle/test_rules.py idle/test_cases.py \
+	audit/test_chain.py audit/test_sizes.py audit/test_patrol.py backups/test_rules.py bills/test_rules.py packs/test_rules.py labs/test_rules.py)
+
 test: setup ## all tests, also those against the local cloud with real hubs
 	@rm -f .coverage .coverage.*
-	python -m pytest -n 2 -m "not local_cloud and not by_the_clock" --cov --cov-report=
+	python -m pytest -n 2 $(DECIDING) --cov --cov-report=
 	coverage report --include='chalicelib/*/rules.py' --fail-under=95
+	python -m pytest -n 2 -m "not local_cloud and not by_the_clock" $(addprefix --ignore=,$(DECIDING))
 	python -m pytest -n 2 --dist loadfile -m local_cloud --timeout 600 --durations=10
 
 live: setup ## the stories that wait for minutes of the clock: idle labs, timetables
