@@ -27,7 +27,7 @@ def _cause(event: Event) -> str:
     error, said = str(caught.get("Error", "")), str(caught.get("Cause", ""))
     with suppress(ValueError, KeyError, TypeError):
         said = str(json.loads(said)["errorMessage"])
-    return SAID.get(error) or said or error
+    return SAID.get(error) or " ".join(said.split()) or error
 
 
 @bp.lambda_function(name="launch_builder")
