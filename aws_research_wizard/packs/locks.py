@@ -90,8 +90,8 @@ def _debian(text: str) -> tuple[dict[str, str], set[str]]:
 def _julia(text: str) -> tuple[dict[str, str], set[str]]:
     """What stands in its project; a manifest pins by the hash of each package's tree."""
     try:
-        bounds = tomllib.loads(text)["compat"]
-    except (tomllib.TOMLDecodeError, KeyError) as error:
+        bounds = dict(tomllib.loads(text)["compat"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ValueError(f"it is no project of Julia: {error}") from None
     pins = {str(name): str(bound) for name, bound in bounds.items() if name != "julia"}
     return pins, set(pins)

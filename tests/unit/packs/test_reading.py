@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -155,3 +156,22 @@ def test_good_pack_pleases_both() -> None:
     assert SCHEMA.is_valid(good)
     assert reading.resolve([("base", good)]).name == "base"
     assert SCHEMA.is_valid(child())
+
+
+def _properties(schema: dict[str, Any], way: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, value in schema.get("properties", {}).items():
+        yield f"{way}{name}", value
+        yield from _properties(value, f"{way}{name}.")
+    for name, value in schema.get("$defs", {}).items():
+        yield from _properties(value, f"{name}.")
+
+
+def test_an_editor_can_explain_every_field() -> None:
+    silent = [way for way, value in _properties(dict(SCHEMA.schema)) if not value.get("description")]
+    assert silent == []
+
+
+def test_the_schema_offers_the_words_that_the_reader_takes() -> None:
+    fields = dict(_properties(dict(SCHEMA.schema)))
+    assert fields["kernel.language"]["enum"] == [word.value for word in Language]
+    assert fields["dataset.access"]["enum"] == [word.value for word in Access]

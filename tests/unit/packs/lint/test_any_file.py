@@ -92,3 +92,11 @@ def test_cells_of_every_kind(file: Path, source: Any) -> None:
 
     (file.parent / "notebooks" / "one.ipynb").write_text(json.dumps(notebook(source)))
     assert good(found(file))
+
+
+@FEW
+@given(st.sampled_from(["python", "r", "julia"]), st.text(max_size=60) | st.just("compat = 3") | st.just("[" * 4000))
+def test_locks_with_our_first_line_and_anything_below(file: Path, language: str, below: str) -> None:
+    first = f"# solved 2026-11-23 for {language} 3.11 on x, asked {'0' * 64}\n"
+    (file.parent / "locks" / "python-py311-x86_64.txt").write_text(first + below, "utf-8", errors="replace")
+    assert good(found(file))
