@@ -76,7 +76,7 @@ class Cloud:
                     if said.error:
                         raise RuntimeError(said.error)
                 seconds = time.perf_counter() - began
-                if bool(lab["image"]) != self.baked:
+                if bool(lab.get("image")) != self.baked:
                     raise RuntimeError(f"{lab['id']} was to start from {'a baked' if self.baked else 'the plain'} image")
                 print(f"  {'baked' if self.baked else 'plain'}: {seconds:.1f} s · {_steps(lab)}", file=sys.stderr, flush=True)
                 return seconds
