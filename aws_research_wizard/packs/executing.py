@@ -12,18 +12,15 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from aws_research_wizard.host import locked, orders, r
+from aws_research_wizard.host import lessons, locked, orders, r
 from aws_research_wizard.host.steps import CommandFailed
 from aws_research_wizard.packs import notebooks, shelf
 from aws_research_wizard.packs.findings import Finding, Place, finding
 from aws_research_wizard.packs.production import kernels, packs
 
-DEAD_END = "http://127.0.0.1:9"  # nothing listens on the discard port
-PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 MOST_SECONDS = 60
 PATIENCE = 240
 Register = Callable[[Path], None]
@@ -125,19 +122,20 @@ def _run(file: Path, example: packs.Example, kernel: packs.Kernel, register: Reg
         yield finding("P512", Place(str(file)), "running notebooks needs nbclient", "pip install nbclient ipykernel")
         return
     notebook = nbformat.read(file, as_version=4)
-    with tempfile.TemporaryDirectory() as place, _offline(Path(place)):
+    with tempfile.TemporaryDirectory() as place, lessons.offline(Path(place), str(Path(place) / "jupyter")):
         register(Path(place) / "jupyter")
         home = Path(place) / "home"
         home.mkdir()
         notebook.metadata.kernelspec = {"name": kernel.name, "display_name": kernel.display_name}
         began = time.monotonic()
         try:
-            NotebookClient(notebook, timeout=PATIENCE, resources={"metadata": {"path": str(home)}}).execute()
+            client = NotebookClient(notebook, timeout=PATIENCE, resources={"metadata": {"path": str(home)}})
+            client.execute(stderr=subprocess.DEVNULL)  # what a kernel tells about itself
         except (CellExecutionError, CellTimeoutError, DeadKernelError, RuntimeError) as error:
             yield _failed(file, notebook, error)
             return
         took, left = time.monotonic() - began, sorted(one.name for one in home.iterdir())
-    yield from _kept(file, example, last_line(notebook), took, left)
+    yield from _kept(file, example, lessons.last_line(notebook), took, left)
 
 
 def _kept(file: Path, example: packs.Example, said: str, took: float, left: list[str]) -> Iterator[Finding]:
@@ -161,12 +159,6 @@ def _failed(file: Path, notebook: Any, error: Exception) -> Finding:
     return finding("P510", Place(str(file)), str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__)
 
 
-def last_line(notebook: Any) -> str:
-    """What the last cell printed."""
-    outputs = [out for cell in notebook.cells[-1:] for out in cell.get("outputs", ())]
-    return "".join(out.text for out in outputs if out.output_type == "stream" and out.name == "stdout").strip()
-
-
 def _register(kernel: packs.Kernel, python: Path, folder: Path) -> None:
     """A kernel spec as a lab's machine writes it."""
     words = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -174,19 +166,3 @@ def _register(kernel: packs.Kernel, python: Path, folder: Path) -> None:
     home = folder / "kernels" / kernel.name
     home.mkdir(parents=True)
     (home / "kernel.json").write_text(json.dumps(spec))
-
-
-@contextmanager
-def _offline(place: Path) -> Iterator[None]:
-    """Only this place's kernels are known, and no proxy leads out."""
-    own = {"JUPYTER_PATH": str(place / "jupyter"), "IPYTHONDIR": str(place / "ipython")} | dict.fromkeys(PROXIES, DEAD_END)
-    before = {name: os.environ.get(name) for name in own}
-    os.environ.update(own)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
