@@ -41,7 +41,7 @@ test: setup ## all tests, also those against the local cloud with real hubs
 	python -m pytest -n 2 $(DECIDING) --cov --cov-report=
 	coverage report --include='chalicelib/*/rules.py' --fail-under=95
 	python -m pytest -n 2 -m "not local_cloud and not by_the_clock" $(addprefix --ignore=,$(DECIDING))
-	python -m pytest -n 2 --dist loadfile -m local_cloud --timeout 600 --durations=10
+	python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m local_cloud --timeout 600 --durations=10
 
 live: setup ## the stories that wait for minutes of the clock: idle labs, timetables
 	python -m pytest -m by_the_clock --timeout 900

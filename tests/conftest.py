@@ -30,6 +30,33 @@ ACCOUNT = "123456789012"  # the one moto answers for
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
+#: Files of tests that share something dear run in one worker, one after another; the others each in whatever worker is free.
+TOGETHER = {
+    "the cloud": ("test_audit", "test_backups", "test_bill", "test_costs", "test_activate", "test_upgrade"),
+    "the account": ("test_the_account", "test_rights_suffice"),
+}
+#: What takes longest begins first, so that no worker is left with it at the end.
+LONGEST_FIRST = (
+    *("the cloud", "test_host_upgrade", "test_local_cloud", "the account", "test_host_hub", "test_notebooks", "test_idle_host"),
+    *("test_baked_lab", "test_bake", "test_outage"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests of the real local cloud belong together, and in which order they come; they come after all others."""
+    groups = {file: (group, place) for group, files in TOGETHER.items() for place, file in enumerate(files)}
+    places = {group: place for place, group in enumerate(LONGEST_FIRST)}
+
+    def place(item: pytest.Item) -> tuple[int, int]:
+        if not item.get_closest_marker("local_cloud"):
+            return -1, 0
+        group, within = groups.get(item.path.stem, (item.path.stem, 0))
+        item.add_marker(pytest.mark.xdist_group(group))
+        return places.get(group, len(places)), within
+
+    items.sort(key=place)
+
+
 class Context:
     """A Lambda context with what the code under test reads."""
 

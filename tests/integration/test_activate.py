@@ -14,9 +14,7 @@ import pytest
 
 from aws_research_wizard.client import profiles
 from aws_research_wizard.client.calls import Calls
-from tests.integration.test_upgrade import Cloud
-from tests.integration.test_upgrade import here as here
-from tests.integration.test_upgrade import patch as patch
+from tests.integration.local import Cloud
 from tools.hub import Cell, HubError, Person, wait_for
 
 pytestmark = [pytest.mark.local_cloud, pytest.mark.timeout(600)]
@@ -114,3 +112,4 @@ def test_a_second_field_comes_while_somebody_computes_and_goes_again(here: Cloud
     assert told == ["PackActivated", "KernelReady", "PackDeactivated"]
     for person in (ada, bob):
         person.http.close()
+    here.wizard("jupyter", "delete", lab_id, "--yes")

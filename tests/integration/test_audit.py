@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 from aws_research_wizard.cli import main
 from aws_research_wizard.client import profiles
 from aws_research_wizard.client.calls import Calls
-from aws_research_wizard.local import cloud
 from aws_research_wizard.local.deploy import Deployer, timer_event
-from aws_research_wizard.local.home import ACCOUNT, Home, any_free_port
+from aws_research_wizard.local.home import ACCOUNT, Home
+from tests.integration.local import Cloud
 from tests.integration.test_local_cloud import until
 
 pytestmark = [pytest.mark.local_cloud, pytest.mark.timeout(240)]
@@ -60,19 +60,10 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    folder = tmp_path_factory.mktemp("audited")
-    home = Home.at(folder / "home")
-    ports = {"emulator": any_free_port(set())}
-    home.remember(ports={**ports, "infra": any_free_port(set(ports.values()))})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWR_CONFIG", str(folder / "config.json"))
-        patch.setattr(Deployer, "warm", lambda *_: [])  # a function that is not asked for need not wait for its question
-        assert cloud.up(home.root).healthy
-        made = Stage(home)
-        yield made
-        made.calls.wire.close()
-        cloud.reset(home.root)
+def stage(here: Cloud) -> Iterator[Stage]:
+    made = Stage(here.home)
+    yield made
+    made.calls.wire.close()
 
 
 @pytest.fixture

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 from aws_research_wizard.local.home import ACCOUNT
-from tests.integration.test_upgrade import Cloud
-from tests.integration.test_upgrade import here as here
-from tests.integration.test_upgrade import patch as patch
+from tests.integration.local import Cloud
 from tools.hub import Person
 
 pytestmark = [pytest.mark.local_cloud, pytest.mark.timeout(600)]
@@ -111,5 +109,5 @@ def test_three_versions_come_back_and_a_drill_tells_the_truth(here: Cloud) -> No
     newest = here.wizard("jupyter", "backups", lab_id, "newest")
     assert (newest["state"], newest["then"]) == ("FINISHED", "stop")
     here.wizard("jupyter", "delete", lab_id, "--yes")
-    (left,) = here.wizard("jupyter", "backups")
+    (left,) = [one for one in here.wizard("jupyter", "backups") if one["lab_id"] == lab_id]
     assert (left["lab_id"], left["phase"], left["backups"]) == (lab_id, "DELETED", 5)

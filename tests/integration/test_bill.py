@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from aws_research_wizard.cli import main
-from aws_research_wizard.local import cloud
 from aws_research_wizard.local.deploy import Deployer, timer_event
-from aws_research_wizard.local.home import ACCOUNT, Home, any_free_port
+from aws_research_wizard.local.home import ACCOUNT
+from tests.integration.local import Cloud
 from tools import exports
 
 pytestmark = [pytest.mark.local_cloud, pytest.mark.timeout(300)]
@@ -28,17 +28,8 @@ Arw = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployer]:
-    folder = tmp_path_factory.mktemp("billed")
-    home = Home.at(folder / "home")
-    ports = {"emulator": any_free_port(set())}
-    home.remember(ports={**ports, "infra": any_free_port(set(ports.values()))})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWR_CONFIG", str(folder / "config.json"))
-        patch.setattr(Deployer, "warm", lambda *_: [])  # a function that is not asked for need not wait for its question
-        assert cloud.up(home.root).healthy
-        yield Deployer(home.endpoints()["emulator"], home.endpoints()["infra"], lambda _: None)
-        cloud.reset(home.root)
+def stage(here: Cloud) -> Deployer:
+    return Deployer(here.home.endpoints()["emulator"], here.home.endpoints()["infra"], lambda _: None)
 
 
 @pytest.fixture

@@ -15,10 +15,8 @@ import pytest
 
 from aws_research_wizard.client import profiles
 from aws_research_wizard.client.calls import Calls
+from tests.integration.local import Cloud
 from tests.integration.test_local_cloud import until
-from tests.integration.test_upgrade import Cloud
-from tests.integration.test_upgrade import here as here
-from tests.integration.test_upgrade import patch as patch
 from tools.hub import Person
 
 pytestmark = [pytest.mark.local_cloud, pytest.mark.timeout(600)]
@@ -85,6 +83,7 @@ def test_two_people_share_a_machine_and_the_report_agrees_with_the_clock(here: C
     assert sum(Decimal(row["amount"]) for row in done["rows"]) == Decimal(total["amount"])
 
     _looks_right(here, lab_id, done)
+    here.wizard("jupyter", "delete", lab_id, "--yes")
     admin.http.close()
     bob.http.close()
 
@@ -105,7 +104,18 @@ def _settled(here: Cloud, lab_id: str, ended: float) -> Any:
 
 def _looks_right(here: Cloud, lab_id: str, done: Any) -> None:
     """Other ways to ask tell the same; a stopped lab costs its disk."""
-    words = [sys.executable, "-m", "aws_research_wizard.cli.main", "jupyter", "cost-report", "--by", "day", "--output", "csv"]
+    words = [
+        sys.executable,
+        "-m",
+        "aws_research_wizard.cli.main",
+        "jupyter",
+        "cost-report",
+        lab_id,
+        "--by",
+        "day",
+        "--output",
+        "csv",
+    ]
     lines = list(csv.DictReader(subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()))
     assert sum(Decimal(line["machine"]) for line in lines) == Decimal(done["total"]["machine"])
     known = profiles.current()

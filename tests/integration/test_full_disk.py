@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -33,19 +32,6 @@ def can_mount() -> bool:
 
 if not can_mount():
     pytest.skip("a file system of its own takes user namespaces, and this system gives none", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tools.bundle import build
-
-    return build(tmp_path_factory.mktemp("bundle"))
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    given = os.environ.get("AWR_TEST_CACHE")
-    return Path(given) if given else tmp_path_factory.mktemp("cache")
 
 
 class Small(Box):

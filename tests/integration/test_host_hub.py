@@ -39,19 +39,6 @@ def orders(**changed: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tools.bundle import build
-
-    return build(tmp_path_factory.mktemp("bundle"))
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    given = os.environ.get("AWR_TEST_CACHE")
-    return Path(given) if given else tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
 def box(bundle: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     world = World(orders(), bundle)
     machine = Box(world, tmp_path_factory.mktemp("box"), cache)

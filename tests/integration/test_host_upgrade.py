@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -92,16 +93,13 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tools.bundle import build
-
-    return build(tmp_path_factory.mktemp("bundle"))
+def first(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The release that runs first; others are written beside it."""
+    return Path(shutil.copy(bundle, tmp_path_factory.mktemp("bundles")))
 
 
 @pytest.fixture(scope="module")
-def lab(first: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    given = os.environ.get("AWR_TEST_CACHE")
-    cache = Path(given) if given else tmp_path_factory.mktemp("cache")
+def lab(first: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     box = Box(World(orders(), first), tmp_path_factory.mktemp("box"), cache)
     box.start()
     made = Lab(box, first)

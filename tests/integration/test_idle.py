@@ -18,9 +18,7 @@ from websockets.sync.client import connect
 
 from aws_research_wizard.local import cloud
 from aws_research_wizard.local.home import ACCOUNT
-from tests.integration.test_upgrade import KERNEL, Cloud
-from tests.integration.test_upgrade import here as here
-from tests.integration.test_upgrade import patch as patch
+from tests.integration.local import KERNEL, Cloud
 from tools.hub import Person
 
 pytestmark = [pytest.mark.by_the_clock, pytest.mark.timeout(900)]
@@ -73,46 +71,46 @@ def names(here: Cloud, lab_id: str) -> list[str]:
     return [one["name"] for one in here.wizard("jupyter", "events", lab_id)]
 
 
-def test_a_sleeping_cell_is_kept_and_a_forgotten_tab_is_warned_and_stopped(here: Cloud) -> None:
-    assert cloud.up(here.home.root, here.told.append, parameters={"MinuteSeconds": f"{MINUTE:g}"}).healthy
-    lab_id = here.wizard("jupyter", "deploy", "--domain", "base")["id"]
-    sweeper = Sweeper(here)
-    person = Person.by_link(here.wizard("jupyter", "open", lab_id, "--no-browser")["url"])
+def test_a_sleeping_cell_is_kept_and_a_forgotten_tab_is_warned_and_stopped(alone: Cloud) -> None:
+    assert cloud.up(alone.home.root, alone.told.append, parameters={"MinuteSeconds": f"{MINUTE:g}"}).healthy
+    lab_id = alone.wizard("jupyter", "deploy", "--domain", "base")["id"]
+    sweeper = Sweeper(alone)
+    person = Person.by_link(alone.wizard("jupyter", "open", lab_id, "--no-browser")["url"])
     person.start_server()
     kernel = person.start_kernel(KERNEL)
 
     with tab(person, kernel, "import time; time.sleep(600)"):  # says nothing, computes nothing
-        assert not sweeper.until(lambda: "LabIdleWarned" in names(here, lab_id), 1.4 * IDLE * MINUTE)
-        why = here.wizard("jupyter", "why", lab_id)
+        assert not sweeper.until(lambda: "LabIdleWarned" in names(alone, lab_id), 1.4 * IDLE * MINUTE)
+        why = alone.wizard("jupyter", "why", lab_id)
         assert (why["phase"], why["now"]["verdict"], why["now"]["action"]) == ("READY", "busy", "keep")
         assert why["now"]["rule"] == "kernel", why["now"]
 
     person.http.post(f"{person.server}/api/kernels/{kernel}/interrupt").raise_for_status()
     with tab(person, kernel):  # the same page, forgotten
-        assert sweeper.until(lambda: here.wizard("jupyter", "status", lab_id)["phase"] != "READY", 6 * IDLE * MINUTE), (
-            here.wizard("jupyter", "why", lab_id)["now"],
-            names(here, lab_id)[-8:],
+        assert sweeper.until(lambda: alone.wizard("jupyter", "status", lab_id)["phase"] != "READY", 6 * IDLE * MINUTE), (
+            alone.wizard("jupyter", "why", lab_id)["now"],
+            names(alone, lab_id)[-8:],
         )
-    assert sweeper.until(lambda: here.wizard("jupyter", "status", lab_id)["phase"] == "STOPPED", 300)
+    assert sweeper.until(lambda: alone.wizard("jupyter", "status", lab_id)["phase"] == "STOPPED", 300)
 
-    told = names(here, lab_id)
+    told = names(alone, lab_id)
     assert (told.count("LabIdleStopped"), told.count("LabStopping"), told.count("LabStopped")) == (1, 1, 1)
     assert told.count("LabIdleWarned") == told.count("LabIdleWithdrawn") + 1
-    warned = [one for one in here.wizard("jupyter", "events", lab_id) if one["name"] == "LabIdleWarned"]
+    warned = [one for one in alone.wizard("jupyter", "events", lab_id) if one["name"] == "LabIdleWarned"]
     assert warned[-1]["data"]["deadline"] > warned[-1]["at"]
-    status = here.wizard("jupyter", "status", lab_id)
+    status = alone.wizard("jupyter", "status", lab_id)
     assert status["cause"].startswith("stopped by itself")
-    story = here.wizard("jupyter", "why", lab_id)
+    story = alone.wizard("jupyter", "why", lab_id)
     assert story["now"] is None
     assert (story["last_stop"]["action"], story["last_stop"]["rule"]) == ("stop", "deadline")
     assert story["last_stop"]["evidence"]["said"] is not None
-    patient = Path(here.home.root) / "patient.yaml"
+    patient = Path(alone.home.root) / "patient.yaml"
     patient.write_text("idle: 600\n")
-    played = here.wizard("jupyter", "why", lab_id, "--policy", str(patient))
+    played = alone.wizard("jupyter", "why", lab_id, "--policy", str(patient))
     assert all(one["action"] != "stop" for one in played["items"])
 
-    assert here.wizard("jupyter", "start", lab_id)["phase"] == "READY"
-    assert here.wizard("jupyter", "why", lab_id)["last_stop"]["action"] == "stop"
-    assert here.wizard("jupyter", "extend", lab_id, "--for", "2h")["kept_by"] == "admin@localhost"
-    here.wizard("jupyter", "delete", lab_id, "--yes")
+    assert alone.wizard("jupyter", "start", lab_id)["phase"] == "READY"
+    assert alone.wizard("jupyter", "why", lab_id)["last_stop"]["action"] == "stop"
+    assert alone.wizard("jupyter", "extend", lab_id, "--for", "2h")["kept_by"] == "admin@localhost"
+    alone.wizard("jupyter", "delete", lab_id, "--yes")
     person.http.close()

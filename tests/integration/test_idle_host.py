@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import threading
 import time
@@ -33,12 +32,8 @@ SLEEP = {
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    from tools.bundle import build
-
-    given = os.environ.get("AWR_TEST_CACHE")
-    cache = Path(given) if given else tmp_path_factory.mktemp("cache")
-    world = World(orders(idle=NEVER, price=PRICE, capacity=5), build(tmp_path_factory.mktemp("bundle")))
+def box(bundle: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    world = World(orders(idle=NEVER, price=PRICE, capacity=5), bundle)
     machine = Box(world, tmp_path_factory.mktemp("box"), cache)
     machine.start()
     try:

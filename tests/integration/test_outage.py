@@ -12,10 +12,14 @@ from tools.storm.ground import Ground
 pytestmark = [pytest.mark.local_cloud, pytest.mark.timeout(300)]
 
 
-def test_a_lab_serves_while_its_control_plane_is_dead_and_catches_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lab_serves_while_its_control_plane_is_dead_and_catches_up(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("AWR_HOME", "AWR_CONFIG", "AWR_PACKAGE"):
         monkeypatch.setenv(name, "")
     ground, told = Ground(tmp_path), list[str]()
+    ground.home.root.mkdir(parents=True, exist_ok=True)
+    ground.home.cache.symlink_to(cache)
     outage = Outage(ground, seconds=10.0, every=1.0, say=told.append)
     try:
         ground.prepare(told.append)
