@@ -33,12 +33,19 @@ NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 #: Files of tests that share something dear run in one worker, one after another; the others each in whatever worker is free.
 TOGETHER = {
     "the cloud": ("test_audit", "test_backups", "test_bill", "test_costs", "test_activate", "test_upgrade"),
-    "the account": ("test_the_account", "test_rights_suffice"),
 }
 #: What takes longest begins first, so that no worker is left with it at the end.
 LONGEST_FIRST = (
-    *("the cloud", "test_host_upgrade", "test_local_cloud", "the account", "test_host_hub", "test_notebooks", "test_idle_host"),
-    *("test_baked_lab", "test_bake", "test_outage"),
+    "the cloud",
+    "test_host_upgrade",
+    "test_local_cloud",
+    "test_host_hub",
+    "test_rights_suffice",
+    "test_notebooks",
+    "test_idle_host",
+    "test_baked_lab",
+    "test_bake",
+    "test_outage",
 )
 
 

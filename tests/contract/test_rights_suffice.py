@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import boto3
 import httpx
 import pytest
 
-from tests.contract.emulated import Caller, eventually
+from tests.contract.emulated import Caller, eventually, started
 from tests.fakes import format1
 from tools import exports
 from tools.deploy import Deployment, deploy
@@ -27,7 +28,6 @@ from tools.template import of_type
 
 pytestmark = pytest.mark.local_cloud
 PREFIX = "aws-research-wizard-dev"
-ROOT_KEYS = {"AWS_ACCESS_KEY_ID": "root-key", "AWS_SECRET_ACCESS_KEY": "root-secret"}
 UNKNOWN_CONDITIONS = ("ec2:", "elasticfilesystem:", "iam:")
 UNKNOWN_RESOURCES = ("elasticfilesystem:", "iam:CreateInstanceProfile", "iam:GetInstanceProfile", "scheduler:")
 
@@ -54,6 +54,18 @@ def _known_to_the_emulator(statement: dict[str, Any]) -> None:
         statement.pop("Condition", None)
     if action.startswith(UNKNOWN_RESOURCES):
         statement["Resource"] = "*"
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    keys = {"AWS_ACCESS_KEY_ID": "root-key", "AWS_SECRET_ACCESS_KEY": "root-secret", "AWS_SESSION_TOKEN": ""}
+    with started(tmp_path_factory.mktemp("enforced"), AUTH="true", **keys) as url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", url)
+        patch.setenv("AWS_ACCESS_KEY_ID", "root-key")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "root-secret")
+        patch.delenv("AWS_SESSION_TOKEN", raising=False)
+        patch.setattr("tools.stack.PAUSE", 0.2)
+        yield url
 
 
 class World:
@@ -140,7 +152,8 @@ class World:
         return {f"{group}: {what}" for group, line in lines for what in re.findall(r"not authorized to perform: (\S+)", line)}
 
 
-def test_a_labs_whole_life_needs_no_right_that_its_functions_lack(world: World) -> None:
+def test_a_labs_whole_life_needs_no_right_that_its_functions_lack(emulator: str, built: Path) -> None:
+    world = World(emulator, built)
     person = world.caller
     for path in ("/whoami", "/tokens", "/people", "/packs", "/limits", "/labs"):
         person.get(path)

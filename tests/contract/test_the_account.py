@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 import urllib.error
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.contract.emulated import eventually
 from tests.contract.test_rights_suffice import World
+from tests.contract.test_rights_suffice import emulator as emulator  # the fixture
 
 pytestmark = pytest.mark.local_cloud
 UNKNOWN, LOST = "genomics-zzzz", "climate-aaaa"
@@ -21,8 +23,8 @@ def tags(lab: str) -> list[dict[str, str]]:
 
 
 class Account:
-    def __init__(self, world: World) -> None:
-        self.world = world
+    def __init__(self, emulator: str, built: Path) -> None:
+        self.world = World(emulator, built)
         self.ec2: Any = self.world.session.client("ec2")
         self.efs: Any = self.world.session.client("efs")
         self.iam: Any = self.world.session.client("iam")
@@ -65,8 +67,8 @@ class Account:
         return str(made["Instances"][0]["InstanceId"])
 
 
-def test_orphans_are_found_and_what_may_go_goes(world: World) -> None:
-    account = Account(world)
+def test_orphans_are_found_and_what_may_go_goes(emulator: str, built: Path) -> None:
+    account = Account(emulator, built)
     group, role, files, machine = account.group(UNKNOWN), account.role(UNKNOWN), account.files(LOST), account.machine(LOST)
     of_lost = account.group(LOST)
     found = account.look(dry_run=True)

@@ -15,6 +15,7 @@ import pytest
 from aws_research_wizard.cli import main
 from aws_research_wizard.local.deploy import Deployer, timer_event
 from aws_research_wizard.local.home import ACCOUNT
+from tests.conftest import STAGE_ENV
 from tests.integration.local import Cloud
 from tools import exports
 
@@ -105,7 +106,7 @@ def estimated(stage: Deployer) -> None:
     now = datetime(2026, 10, 3, tzinfo=UTC)
     with pytest.MonkeyPatch.context() as patch:
         named = {"AWS_ENDPOINT_URL": stage.emulator, "PREFIX": PREFIX, "STAGE": "local", "AWS_ACCESS_KEY_ID": ACCOUNT}
-        for name, value in named.items():
+        for name, value in (STAGE_ENV | named).items():
             patch.setenv(name, value)
         for module in (aws, settings, runtime):
             module.forget()
