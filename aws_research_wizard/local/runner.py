@@ -115,6 +115,7 @@ class Pictures:
             self.confirm(image["id"], FAILED, str(error))
         else:
             self.confirm(image["id"], AVAILABLE, "")
+            snapshots.make_ready(self.home, image["snapshot"])
 
     def prune(self, known: list[str]) -> None:
         """Remove what EC2 no longer knows, behind our back."""
@@ -226,6 +227,8 @@ class Runner:
         self.booted.discard(machine.instance_id)
         machine.forget()
         self._confirm(machine.instance_id, "terminated")
+        if used := self.seen.get(machine.instance_id, {}).get("snapshot"):
+            snapshots.make_ready(self.around.home, used)
 
     def _confirm(self, instance_id: str, state: str) -> None:
         post_json(f"{self.around.infra}/_local/instances/{instance_id}", {"state": state})

@@ -14,6 +14,7 @@ import os
 import shutil
 import stat
 import subprocess
+import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from aws_research_wizard.host.files import link_tree
 from aws_research_wizard.local.home import Home
 
 log = logging.getLogger(__name__)
+_one_at_a_time = threading.RLock()
 OF_A_BOOT = ("run", "tmp")
 
 
@@ -58,11 +60,28 @@ def lay(home: Home, snapshot_id: str, disk: Path) -> bool:
     if not source.is_dir():
         log.warning("snapshot %s is not on this computer any more: the machine starts with an empty disk", snapshot_id)
         return False
-    with _beside(disk) as draft:
+    disk.parent.mkdir(parents=True, exist_ok=True)
+    with _one_at_a_time:
+        spare = home.snapshots / f".spare-{snapshot_id}"
+        if not spare.is_dir():
+            _make(source, spare)
+        spare.rename(disk)
+    return True
+
+
+def make_ready(home: Home, snapshot_id: str) -> None:
+    """Make the next machine's disk before it is asked for: EC2 shows a disk at once and reads it later, here it must be there."""
+    source, spare = place(home, snapshot_id), home.snapshots / f".spare-{snapshot_id}"
+    with _one_at_a_time:
+        if source.is_dir() and not spare.is_dir():
+            _make(source, spare)
+
+
+def _make(source: Path, spare: Path) -> None:
+    with _beside(spare) as draft:
         if not _shares_blocks(source, draft):
             link_tree(source, draft)
-        draft.rename(disk)
-    return True
+        draft.rename(spare)
 
 
 def prune(home: Home, known: Iterable[str]) -> list[str]:
@@ -71,7 +90,9 @@ def prune(home: Home, known: Iterable[str]) -> list[str]:
     gone = [one for one in home.snapshots.glob("*") if one.name not in kept and not one.name.startswith(".")]
     for one in gone:
         away = one.with_name(f".gone-{one.name}-{uuid.uuid4().hex[:8]}")
-        one.rename(away)
+        with _one_at_a_time:
+            one.rename(away)
+            shutil.rmtree(home.snapshots / f".spare-{one.name}", ignore_errors=True)
         shutil.rmtree(away, ignore_errors=True)
     return sorted(one.name for one in gone)
 

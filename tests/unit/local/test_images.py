@@ -221,6 +221,17 @@ def test_what_a_killed_copy_left_is_swept_and_made_anew(home: Home, disk: Path) 
     assert [one.name for one in home.snapshots.iterdir()] == ["snap-1"]
 
 
+def test_the_next_machines_disk_is_ready_before_it_is_asked_for(home: Home, disk: Path, tmp_path: Path) -> None:
+    snapshots.take(home, "snap-1", disk)
+    snapshots.make_ready(home, "snap-1")
+    snapshots.place(home, "snap-1").joinpath(FILE).unlink()  # so that a disk made only now would lack it
+    assert snapshots.lay(home, "snap-1", tmp_path / "a/root")
+    assert (tmp_path / "a/root" / FILE).exists()
+    snapshots.make_ready(home, "snap-1")
+    snapshots.prune(home, [])
+    assert list(home.snapshots.iterdir()) == []
+
+
 def test_a_disk_that_is_gone_makes_no_snapshot(home: Home, disk: Path) -> None:
     with pytest.raises(snapshots.Damaged, match="no disk"):
         snapshots.take(home, "snap-1", disk.with_name("gone"))
