@@ -19,6 +19,7 @@ import boto3
 import httpx
 import pytest
 
+from chalicelib.packs import service as packs
 from tests.contract.emulated import Caller, eventually, started
 from tests.fakes import format1
 from tools import exports
@@ -175,6 +176,7 @@ def test_a_labs_whole_life_needs_no_right_that_its_functions_lack(emulator: str,
     world.invoke("machine_state_changed", {"instance-id": ready["instance_id"], "state": "running"})
     world.invoke("reconcile_labs", {})
     _kept_hours(world, lab)
+    _second_field(world, lab)
     _own_pack(world)
     _backed_up_and_given_back(world, lab)
     person.call("DELETE", f"/labs/{lab}?data=delete")
@@ -230,6 +232,21 @@ def _kept_hours(world: World, lab: str) -> None:
     person.call("DELETE", f"{base}/wake-key")
     for name in ("sweep_hours", "sweep_idle", "refresh_prices"):
         world.invoke(name, {})
+
+
+def _second_field(world: World, lab: str) -> None:
+    """Another pack comes and goes; what the lab's role may read follows."""
+    iam, bucket = world.session.client("iam"), packs.resolve("climate_modeling").datasets[0].bucket
+
+    def readable() -> bool:
+        said = iam.get_role_policy(RoleName=f"{PREFIX}-lab-{lab}", PolicyName="lab")["PolicyDocument"]
+        return bucket in json.dumps(said)
+
+    assert not readable()
+    world.caller.call("POST", f"/labs/{lab}/packs", {"pack": "climate_modeling"})
+    eventually(readable)
+    world.caller.call("DELETE", f"/labs/{lab}/packs/climate_modeling")
+    eventually(lambda: not readable())
 
 
 def _own_pack(world: World) -> None:
