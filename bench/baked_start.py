@@ -28,6 +28,8 @@ from tools.smoke import CELL, KERNEL, SmokeError, person_at, wizard
 PACK = "genomics"
 SAVES, NEAR = 0.5, 1.2
 """Bounds: a lab on an image is ready in at most half the time; its first cell comes within a fifth of the bare hub's."""
+REST_SECONDS = 8.0
+"""After a lab is gone its folder is removed and the next disk is laid behind our back: no part of anybody's next start."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Cloud:
                 return seconds
             finally:
                 wizard("jupyter", "delete", lab["id"], "--yes")
+                time.sleep(REST_SECONDS)
 
 
 def _steps(lab: dict[str, Any]) -> str:
