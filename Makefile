@@ -18,7 +18,7 @@ help: ## this list
 
 setup: .venv/.ready ## the virtualenv with everything in it
 
-.venv/.ready: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+.venv/.ready: requirements/bootstrap.txt requirements/dev.txt requirements/scan.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found. On Debian: apt install python3 python3-venv" >&2; exit 1; }
 	@date +%s.%N > .setup-began
 	@test -x .venv/bin/python || "$(PYTHON)" -m venv .venv || { rm -rf .venv; \
@@ -26,6 +26,7 @@ setup: .venv/.ready ## the virtualenv with everything in it
 	@.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@uv pip sync -q --require-hashes requirements/dev.txt
 	@uv pip install -q --no-deps --no-build-isolation -e .
+	@uv venv -q --clear --python "$(PYTHON)" .venv/scan && uv pip sync -q --python .venv/scan/bin/python --require-hashes requirements/scan.txt
 	@echo "$$(date +%s.%N) $$(cat .setup-began)" | awk '{printf "%.1f\n", $$1 - $$2}' > $@; rm -f .setup-began
 
 demo: setup ## the cloud on this machine, and one genomics lab in it; prints the link

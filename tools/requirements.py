@@ -54,6 +54,7 @@ class Set:
 SETS = (
     Set("requirements/bootstrap.in", "requirements/bootstrap.txt", constraint=None),
     Set("requirements/dev.in", "requirements/dev.txt", constraint=None),
+    Set("requirements/scan.in", "requirements/scan.txt", constraint=None),
     Set("requirements/local.in", "requirements/local.txt"),
     Set("requirements/host.in", "requirements/host.txt", constraint=None),
     Set("requirements/lambda.in", "requirements.txt", left_out=SDK),

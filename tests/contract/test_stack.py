@@ -183,7 +183,7 @@ def test_cfn_lint_has_nothing_to_say(built: Path, name: str) -> None:
 
 def test_checkov_has_nothing_to_say(built: Path) -> None:
     config = ["--config-file", str(package.ROOT / ".checkov.yaml"), "--skip-download"]
-    command = [str(BIN / "checkov"), *config, "-f", str(built / "template.json")]
+    command = [str(BIN.parent / "scan/bin/checkov"), *config, "-f", str(built / "template.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

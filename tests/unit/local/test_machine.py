@@ -7,7 +7,7 @@ import gzip
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -68,6 +68,13 @@ def wait_for(path: Path, text: str = "", seconds: float = 10.0) -> str:
     raise AssertionError(f"{path} never said {text!r}")
 
 
+def wait_until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_every_shell_script_part_runs_and_nothing_else() -> None:
     found = machines.scripts(MULTIPART)
     assert [text.splitlines()[1] for text in found] == ["echo one", "echo two"]
@@ -99,7 +106,7 @@ def test_a_machine_boots_stops_and_boots_again_with_its_disk_and_ports(machine: 
 
 def test_stop_reaches_processes_that_left_the_session(machine: Machine) -> None:
     wait_for(boot(machine) / "env", "AWR_PORTS")
-    assert len(machine.processes()) >= 3
+    wait_until(lambda: len(machine.processes()) >= 3)  # the script goes on behind the line that was waited for
     machine.stop(5.0)
     assert machine.processes() == []
 
@@ -160,15 +167,14 @@ def test_a_boot_that_was_killed_begins_again_as_systemd_would_begin_it(machine: 
 def test_a_machine_whose_first_process_is_killed_is_down_whatever_is_left_of_it(machine: Machine) -> None:
     boot(machine, "#!/bin/sh\nsetsid sleep 60 &\nsleep 60\n")
     wait_for(machine.record)
-    while len(machine.processes()) < 3:
-        time.sleep(0.05)
+    wait_until(lambda: len(machine.processes()) >= 3)
     processes.Known(*read_first(machine)).alive().kill()  # type: ignore[union-attr]
+    wait_until(lambda: not machine.alive())
     assert machine.processes()
-    assert not machine.alive()
     boot(machine, "#!/bin/sh\nsetsid sleep 61 &\n")
     wait_for(machine.folder / "console.log", "user data has run")
+    wait_until(lambda: [one.cmdline() for one in machine.processes()] == [["sleep", "61"]])  # the shell has ended, too
     assert machine.alive(), "what its user data left running is the machine"
-    assert [one.cmdline() for one in machine.processes()] == [["sleep", "61"]]
     machine.stop(0.5)
 
 
