@@ -29,6 +29,16 @@ def _picture(_ctx: Any, _param: Any, text: str | None) -> str | None:
     raise click.BadParameter(f"a chart is drawn into a file that ends in .svg, not into '{text}'")
 
 
+def _known(_ctx: Any, _param: Any, names: str) -> str:
+    from aws_research_wizard.simulate import policies
+
+    try:
+        policies.named(names)
+    except policies.BadPolicy as error:
+        raise click.BadParameter(f"{error.message}; {error.hint}") from None
+    return names
+
+
 @command(
     app,
     "simulate",
@@ -40,7 +50,12 @@ def _picture(_ctx: Any, _param: Any, text: str | None) -> str | None:
 @click.option("--trace", "trace_file", type=FILE, metavar="FILE.jsonl", help="Replay this usage; without it, a synthetic month.")
 @click.option("--policy", "policy_file", type=FILE, metavar="FILE.json", help="Your own policy; without it, the packs' own.")
 @click.option(
-    "--compare", default="always-on", show_default=True, metavar="NAMES", help="Others beside it, with commas between; or all."
+    "--compare",
+    default="always-on",
+    show_default=True,
+    metavar="NAMES",
+    callback=_known,
+    help="Others beside it, with commas between; or all.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the synthetic month, and of who snoozes.")
 @click.option("--labs", type=click.IntRange(1, 2000), default=50, show_default=True, help="Of the synthetic month.")

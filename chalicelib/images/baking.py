@@ -29,6 +29,8 @@ def launch_builder(bake_id: str, generation: int, now: datetime) -> None:
     bake = current(bake_id, generation, Phase.BAKING)
     if bake.cause:
         raise BakeFailed(bake.cause)  # this workflow is here to undo another
+    if bake.passed:
+        return  # delivered once more, late: its builder is done, and may be gone already
     pack, book = _pack(bake), Book.open(bake)
     place = s3.key(bake.id, "order")
     book.make(Entry(Kind.ORDER, place), lambda: s3.put_order(bake.id, order_of(bake, pack)), lambda _: s3.remove(bake.id))
@@ -79,7 +81,7 @@ def _machine(book: Book, pack: pack_rules.Pack, subnet: str, group: str, now: da
             return _launch(book, entry, _order(bake, entry.token, instance_type, subnet, group), now)
         except NoCapacity as error:
             refusals.append(error.message)
-            commit(store.holds(bake), store.mark(bake, replace(entry, state=State.REMOVED)))
+            commit(*store.close(bake, entry))
     said = refusals[-1] if refusals else "every type was refused before"
     raise NoCapacity(f"none of {', '.join(types)} can be had now ({said})", "bake it later")
 
@@ -135,22 +137,17 @@ def create_image(bake_id: str, generation: int, now: datetime) -> None:
 
 
 def register_image(bake_id: str, generation: int, now: datetime) -> None:
-    """From now on labs get it; then its builder goes. StillThere while some of that can be seen."""
+    """What nobody needs any more goes (StillThere while it can be seen); then labs get the image. In this order, so that an image
+    that is served has left nothing behind that a crash could forget: a bake that breaks off before is undone, as ever."""
     bake = current(bake_id, generation, Phase.BAKING, Phase.READY)
     if bake.state is Phase.BAKING:
-        bake = _served(bake, now)
-    take_down(bake, PASSING)
+        size_gb = _checked(bake)
+        take_down(bake, PASSING)
+        _serve(replace(bake, size_gb=size_gb), bake, now)
 
 
-def _served(bake: Bake, now: datetime) -> Bake:
-    """Promoted, by this run of the task or by a twin that was faster."""
-    try:
-        return _promoted(bake, now)
-    except Superseded:
-        return current(bake.id, bake.generation, Phase.READY)
-
-
-def _promoted(bake: Bake, now: datetime) -> Bake:
+def _checked(bake: Bake) -> int:
+    """The size of its image, if that may be served."""
     if not bake.passed:
         raise BakeFailed("its lessons have not run well: it is not served")
     seen = ec2.see_image(bake.image_id)
@@ -158,11 +155,18 @@ def _promoted(bake: Bake, now: datetime) -> Bake:
         raise BakeFailed(f"its image is {seen.state}")
     if seen is None or seen.state != "available":  # it was a moment ago: this is an old view
         raise Retryable(f"its image is {seen.state if seen else 'gone'}")
-    after = replace(bake, state=Phase.READY, finished_at=now, size_gb=seen.size_gb, deadline=None)
+    return seen.size_gb
+
+
+def _serve(bake: Bake, before: Bake, now: datetime) -> None:
+    """By this run of the task, or by a twin that was faster."""
+    after = replace(bake, state=Phase.READY, finished_at=now, deadline=None)
     about: dict[str, Any] = {"image_id": after.image_id, "size_gb": after.size_gb, "seconds": after.seconds, "why": after.why}
-    told = fact("ImageReady", after, now, before=bake, **about)
-    commit(store.change(bake, after), store.serve(after), store.free(bake), told)
-    return after
+    told = fact("ImageReady", after, now, before=before, **about)
+    try:
+        commit(store.change(before, after), store.serve(after), store.free(before), told)
+    except Superseded:
+        current(bake.id, bake.generation, Phase.READY)
 
 
 # ---- CopyImage -----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.images import ec2, rules, store
-from chalicelib.images.journal import LASTING, PASSING
+from chalicelib.images.journal import LASTING
 from chalicelib.images.making import current, fact, take_down
 from chalicelib.images.rules import LONGEST, Bake, State
 from chalicelib.runtime.errors import StillThere
@@ -19,9 +19,10 @@ from chalicelib.runtime.store import commit
 
 
 def undo_bake(bake_id: str, generation: int) -> None:
-    """Take away all that a failed bake made; of one that is served, what nobody needs any more. StillThere while AWS shows it."""
+    """Take away all that a failed bake made; one that is served has left nothing else. StillThere while AWS shows it."""
     bake = current(bake_id, generation, State.BAKING, State.READY, State.FAILED)
-    take_down(bake, PASSING) if bake.state is State.READY else take_down(bake)
+    if bake.state is not State.READY:
+        take_down(bake)
 
 
 def fail_bake(bake_id: str, generation: int, now: datetime, error: str = "") -> None:

@@ -24,7 +24,7 @@ from chalicelib.images.journal import Entry, Kind
 from chalicelib.images.rules import MOVING, OVER, REMEMBERED, Bake, Expect, State, Waiting
 from chalicelib.runtime import journal as journals
 from chalicelib.runtime import parts, store, values
-from chalicelib.runtime.errors import AppError, Conflict, NotFound, Superseded
+from chalicelib.runtime.errors import AppError, Conflict, NotFound, Retryable, Superseded
 from chalicelib.runtime.pages import Page, decode, encode
 from chalicelib.runtime.store import Item, Write
 
@@ -229,6 +229,11 @@ def noted(bake: Bake, entry: parts.Entry) -> Write:
 
 def mark(bake: Bake, entry: Entry) -> Write:
     return journals.marked(pk(bake.id), entry)
+
+
+def close(bake: Bake, entry: Entry) -> tuple[Write, ...]:
+    """It could not be had. Retryable: another run of the task has it."""
+    return holds(bake), journals.closed(pk(bake.id), entry, Retryable(f"{entry.token} was made by another run of this task"))
 
 
 def forget_parts(bake: Bake) -> tuple[Write, ...]:

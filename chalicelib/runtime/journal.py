@@ -48,6 +48,12 @@ def marked(pk: str, entry: Entry) -> Write:
     return store.update(JournalItem(pk, f"{STEM}{entry.key}"), actions, JournalItem.pk.exists())
 
 
+def closed(pk: str, entry: Entry, refused: AppError) -> Write:
+    """A part that was planned could not be had; refused when a twin of the task got it meanwhile."""
+    still = JournalItem.state.is_in(State.PLANNED, State.REMOVED)
+    return store.update(JournalItem(pk, f"{STEM}{entry.key}"), [JournalItem.state.set(State.REMOVED)], still, refused)
+
+
 def adopted(pk: str, entry: Entry, refused: AppError) -> Write:
     """A part that the journal lacked is MADE."""
     item = JournalItem(pk, f"{STEM}{entry.key}", kind=entry.kind, token=entry.token, state=State.MADE, id=entry.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from chalicelib.runtime.clock import parse_iso
 from tests.fakes.sim.evidence import Evidence, Json
 from tests.fakes.sim.invariants import law
 
@@ -113,22 +114,26 @@ def in_use(seen: Evidence) -> Iterator[str]:
             yield f"machine {machine['InstanceId']} lives on {machine['ImageId']}, which is gone"
 
 
-@law("retired", "at rest, a pack has its last two good images and those in use, no more")
+@law("retired", "at rest, a pack has its last two good images and those that were in use when the newest came, no more")
 def retired(seen: Evidence) -> Iterator[str]:
-    used = {machine["ImageId"] for machine in seen.alive}
     for pack, shelf in seen.shelves.items():
         ids = sorted((one for sk, one in shelf.items() if sk != "BUSY"), reverse=True)
         for bake_id in ids[2:]:
-            if seen.bakes[bake_id].get("image_id") not in used and not _since(seen, pack, bake_id):
+            if not _broke_off(seen, ids[0]) and not _in_use(seen, seen.bakes[bake_id]["image_id"], seen.bakes[ids[0]]):
                 yield f"the image of {bake_id} is beyond the last two of {pack}, and in nobody's use"
 
 
-def _since(seen: Evidence, pack: str, bake_id: str) -> bool:
-    """Did the retiring of the newest bake break off, or was it in use then? The next bake retires it."""
-    newest = max(one for one in seen.bakes if seen.bakes[one].get("pack") == pack and seen.bakes[one].get("state") == "READY")
-    runs = seen.cloud.shelf("stepfunctions.executions").values()
-    mine = [one for one in runs if f":{newest}-" in one["arn"]]
-    return (bool(mine) and mine[-1]["status"] != "SUCCEEDED") or bake_id == newest
+def _broke_off(seen: Evidence, newest: str) -> bool:
+    """Did the workflow of the newest bake end before it had retired? Then the next bake does."""
+    mine = [one for one in seen.cloud.shelf("stepfunctions.executions").values() if f":{newest}-" in one["arn"]]
+    return bool(mine) and mine[-1]["status"] != "SUCCEEDED"
+
+
+def _in_use(seen: Evidence, image_id: str, newest: Json) -> bool:
+    """Does a machine live on it, or did one when the newest bake looked? Then the next bake retires it."""
+    looked, power = parse_iso(newest["finished_at"]), seen.cloud.shelf("ec2.power")
+    mine = [one for one in seen.machines.values() if one["ImageId"] == image_id]
+    return any(one["State"]["Name"] != "terminated" or power.get(one["InstanceId"])[-1][0] >= looked for one in mine)
 
 
 @law("bake-rests", "once faults have ended, every bake comes to rest, and its pack may be baked again")

@@ -67,7 +67,6 @@ def test_malformed_lines_are_listed_and_the_rest_is_replayed(arw: Arw, tmp_path:
 @pytest.mark.parametrize(
     ("words", "said", "hint"),
     [
-        (("--compare", "always-of"), "there is no policy 'always-of' to compare with", "there are always-on, default"),
         (("--policy", '{"idel": 5}'), "a policy has no 'idel': did you mean 'idle'?", "a policy knows"),
         (("--policy", '{"idle": -5}'), "'idle' is negative: -5", "0 or more"),
         (("--trace", ""), "the trace is empty", "docs/reference/usage-trace.md"),
@@ -80,11 +79,19 @@ def test_what_is_wrong_is_one_line_with_what_to_do(
     option, content = words
     file = tmp_path / "file"
     file.write_text(DEAR if content == "dear" else content)
-    ended = arw(f"simulate {option} {content if option == '--compare' else file}")
+    ended = arw(f"simulate {option} {file}")
     assert ended.code == 1
     assert said in ended.err
     assert hint in ended.err
     assert len(ended.err.strip().splitlines()) == 2
+
+
+def test_a_policy_that_is_none_is_a_misuse_and_one_line_says_which_there_are(arw: Arw) -> None:
+    ended = arw("simulate --compare always-of")
+    assert ended.code == 2
+    said, hint = ended.err.strip().splitlines()
+    assert "'--compare': there is no policy 'always-of' to compare with; there are always-on, default" in said
+    assert hint.endswith("simulate --help")
 
 
 DEAR = "\n".join(

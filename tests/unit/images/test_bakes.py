@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from chalicelib.images import baking, rules, service
+from chalicelib.images.journal import PASSING
+from chalicelib.images.making import take_down
 from chalicelib.labs import account
 from chalicelib.runtime.errors import Conflict, Retryable
 from tests.fakes.sim.builder import spoil
 from tests.fakes.sim.evidence import Evidence
-from tests.fakes.sim.faults import too_often
+from tests.fakes.sim.faults import Strike, too_often
 from tests.fakes.sim.invariants import check
 from tests.fakes.sim.town import ADA, ROOT, Town, simulated
 
@@ -119,6 +121,34 @@ def test_an_image_that_is_still_pending_is_not_served(town: Town) -> None:
     assert served(town) == []
 
 
+def test_a_launch_that_is_delivered_late_makes_no_second_builder(town: Town) -> None:
+    bake_id = town.bake()
+    while any(one["State"]["Name"] != "terminated" for one in builders(town)) or not builders(town):
+        assert town.bakes()[bake_id]["state"] == "BAKING"
+        town.deliver(town.units()[0])
+    take_down(service.image(bake_id), PASSING)
+    baking.launch_builder(bake_id, 1, town.now)
+    assert len(builders(town)) == 1
+    town.quiet()
+    assert town.bakes()[bake_id]["state"] == "READY"
+
+
+def test_a_type_that_a_twin_of_the_task_got_is_not_given_up_for_another_one(town: Town) -> None:
+    bake_id = town.bake()
+    stands, launch = town.snapshot(), town.units()[0]
+    town.deliver(launch)
+    at = next(place for place, call in enumerate(town.calls) if call.verb == "run_instances")
+    town.restore(stands)
+    town.deliver(launch, (Strike(at, "no_capacity"), Strike(at + 1, "twin")))
+    town.quiet()
+    assert len(builders(town)) == 1
+    assert town.bakes()[bake_id]["state"] == "READY"
+
+
+def builders(town: Town) -> list[Any]:
+    return list(town.cloud.shelf("ec2.instances").values())
+
+
 def test_an_orphan_builder_is_ended_by_the_sweep(town: Town) -> None:
     bake_id = baked(town)
     tags = {"stage": "test", "bake": bake_id}
@@ -198,6 +228,21 @@ def test_a_bake_whose_workflow_is_aborted_is_undone(town: Town) -> None:
     town.quiet()
     assert town.bakes()[bake_id]["state"] == "FAILED"
     assert check(town, quiet=True) == []
+
+
+def test_a_bake_whose_workflow_is_aborted_at_any_moment_leaves_an_image_that_is_served_or_nothing(town: Town) -> None:
+    ends: list[str] = []
+    bake_id = town.bake()
+    while not town.at_rest():
+        stands = town.snapshot()
+        town.workflows.break_off()
+        town.quiet()
+        assert check(town, quiet=True) == []
+        ends.append(town.bakes()[bake_id]["state"])
+        town.restore(stands)
+        town.deliver(town.units()[0])
+    assert set(ends) == {"FAILED", "READY"}
+    assert ends == sorted(ends)
 
 
 def test_every_week_what_is_old_is_baked_again_through_the_same_gate(town: Town) -> None:
