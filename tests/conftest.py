@@ -49,6 +49,7 @@ LONGEST_FIRST = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Which tests of the real local cloud belong together, and in which order they come; they come after all others."""
     groups = {file: (group, place) for group, files in TOGETHER.items() for place, file in enumerate(files)}
