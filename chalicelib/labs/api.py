@@ -22,7 +22,7 @@ from chalicelib.labs.models import (
     UserRequest,
     UserView,
 )
-from chalicelib.labs.rules import Lab
+from chalicelib.labs.replies import accepted, again
 from chalicelib.labs.service import Asking
 from chalicelib.people import rules as people
 from chalicelib.people.rules import Principal
@@ -37,16 +37,6 @@ door = Door(bp, "labs", authenticate)
 People = Call[Principal]
 
 
-def _accepted(lab: Lab) -> Reply:
-    return Reply(LabView.of(lab), location=f"/labs/{lab.id}", status=202)
-
-
-def _again(call: People, answer: dict[str, str]) -> Reply:
-    """A repeated request: the same lab, as it is now."""
-    found = access.find(call.principal, answer["lab_id"])
-    return Reply(LabView.found(found), location=f"/labs/{found.lab.id}", status=202)
-
-
 @door.post(
     "/labs",
     summary="Ask for a lab",
@@ -55,11 +45,11 @@ def _again(call: People, answer: dict[str, str]) -> Reply:
     status=202,
     scope="labs:write",
     errors=(BadInput, Forbidden, NotFound, LimitReached),
-    replay=_again,
+    replay=again,
 )
 def create_lab(call: People) -> Reply:
     """Watch `Location` until its phase is READY or FAILED."""
-    return _accepted(service.request_lab(call.body.wish(), Asking.of(call)))
+    return accepted(service.request_lab(call.body.wish(), Asking.of(call)))
 
 
 @door.get("/labs", summary="The labs I may see", query=PageQuery, reply=LabList, scope="labs:read")
@@ -81,11 +71,11 @@ def get_lab(call: People) -> LabView:
     status=202,
     scope="labs:write",
     errors=(NotFound, Forbidden, Conflict),
-    replay=_again,
+    replay=again,
 )
 def delete_lab(call: People) -> Reply:
     """Also while it is still being made. Its receipt says what was removed and what is kept."""
-    return _accepted(service.delete_lab(call.path["lab_id"], Asking.of(call), keep_data=call.query.data == "keep"))
+    return accepted(service.delete_lab(call.path["lab_id"], Asking.of(call), keep_data=call.query.data == "keep"))
 
 
 @door.post(
@@ -95,11 +85,11 @@ def delete_lab(call: People) -> Reply:
     status=202,
     scope="labs:write",
     errors=(NotFound, Forbidden, Conflict),
-    replay=_again,
+    replay=again,
 )
 def stop_lab(call: People) -> Reply:
     """Its machine stops and costs nothing more; files stay."""
-    return _accepted(service.stop_lab(call.path["lab_id"], Asking.of(call)))
+    return accepted(service.stop_lab(call.path["lab_id"], Asking.of(call)))
 
 
 @door.post(
@@ -109,11 +99,11 @@ def stop_lab(call: People) -> Reply:
     status=202,
     scope="labs:write",
     errors=(NotFound, Forbidden, Conflict),
-    replay=_again,
+    replay=again,
 )
 def start_lab(call: People) -> Reply:
     """A lab whose machine was lost gets a new one; its files are kept."""
-    return _accepted(service.start_lab(call.path["lab_id"], Asking.of(call)))
+    return accepted(service.start_lab(call.path["lab_id"], Asking.of(call)))
 
 
 @door.post(
@@ -124,11 +114,11 @@ def start_lab(call: People) -> Reply:
     status=202,
     scope="labs:write",
     errors=(BadInput, NotFound, Forbidden, Conflict),
-    replay=_again,
+    replay=again,
 )
 def scale_lab(call: People) -> Reply:
     """Another instance type means a restart; users and storage do not. A stopped lab stays stopped."""
-    return _accepted(service.scale_lab(call.path["lab_id"], call.body.wish(), Asking.of(call)))
+    return accepted(service.scale_lab(call.path["lab_id"], call.body.wish(), Asking.of(call)))
 
 
 @door.get(

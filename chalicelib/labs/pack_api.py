@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from chalice.app import Blueprint
 
-from chalicelib.labs import access, activating
+from chalicelib.labs import activating
 from chalicelib.labs.models import ActivateRequest, LabView
+from chalicelib.labs.replies import accepted, again
 from chalicelib.labs.service import Asking
 from chalicelib.people.rules import Principal
 from chalicelib.people.service import authenticate
@@ -17,12 +18,6 @@ door = Door(bp, "labs", authenticate)
 People = Call[Principal]
 
 
-def _again(call: People, answer: dict[str, str]) -> Reply:
-    """A repeated request: the same lab, as it is now."""
-    found = access.find(call.principal, answer["lab_id"])
-    return Reply(LabView.found(found), location=f"/labs/{found.lab.id}", status=202)
-
-
 @door.post(
     "/labs/{lab_id}/packs",
     summary="Activate a pack in a lab",
@@ -31,13 +26,12 @@ def _again(call: People, answer: dict[str, str]) -> Reply:
     status=202,
     scope="labs:write",
     errors=(BadInput, NotFound, Forbidden, Conflict, LimitReached),
-    replay=_again,
+    replay=again,
 )
 def activate_pack(call: People) -> Reply:
     """Its kernels come while people work: watch `Location` until it is ready or failed. A stopped lab gets them at its start."""
     asked: ActivateRequest = call.body
-    lab = activating.activate(call.path["lab_id"], asked.pack, asked.kernels, Asking.of(call))
-    return Reply(LabView.of(lab), location=f"/labs/{lab.id}", status=202)
+    return accepted(activating.activate(call.path["lab_id"], asked.pack, asked.kernels, Asking.of(call)))
 
 
 @door.delete(
@@ -47,9 +41,8 @@ def activate_pack(call: People) -> Reply:
     status=202,
     scope="labs:write",
     errors=(NotFound, Forbidden, Conflict),
-    replay=_again,
+    replay=again,
 )
 def deactivate_pack(call: People) -> Reply:
     """Its kernels are no longer offered; those that run go on, notebooks stay. Of one that failed, the cause is forgotten."""
-    lab = activating.deactivate(call.path["lab_id"], call.path["pack"], Asking.of(call))
-    return Reply(LabView.of(lab), location=f"/labs/{lab.id}", status=202)
+    return accepted(activating.deactivate(call.path["lab_id"], call.path["pack"], Asking.of(call)))
