@@ -17,8 +17,7 @@ from chalicelib.images.making import current, fact
 from chalicelib.images.rules import Bake, BakeFailed, Expect, State, Waiting
 from chalicelib.packs import service as packs
 from chalicelib.runtime import settings, workflows
-from chalicelib.runtime.errors import AppError, NotFound, Retryable, Superseded, Unavailable
-from chalicelib.runtime.log import logger
+from chalicelib.runtime.errors import NotFound, Superseded, Unavailable
 from chalicelib.runtime.store import commit
 
 DYING = ("shutting-down", "terminated")
@@ -29,17 +28,11 @@ DYING = ("shutting-down", "terminated")
 
 def wait(bake_id: str, generation: int, expect: Expect, token: str, now: datetime) -> None:
     """Leave the token, then look: if it is so already, or can never be, the workflow is answered at once."""
-    try:
+    waiting = Waiting(token, expect, generation)
+    with workflows.answered(token, Unavailable, BakeFailed):
         bake = current(bake_id, generation, State.BAKING)
-        commit(*store.wait(bake, Waiting(token, expect, generation)))
-        answer(bake, Waiting(token, expect, generation), now)
-    except (Retryable, Unavailable, BakeFailed) as error:
-        workflows.fail(token, type(error).__name__, error.message)
-    except AppError as error:
-        workflows.fail(token, "Superseded", error.message)
-    except Exception as error:  # whoever waits must be answered, whatever happened
-        logger().exception("waiting could not begin")
-        workflows.fail(token, "Retryable", str(error))
+        commit(*store.wait(bake, waiting))
+        answer(bake, waiting, now)
 
 
 def answer(bake: Bake, waiting: Waiting, now: datetime, *, news: bool = False) -> bool:

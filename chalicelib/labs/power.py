@@ -18,8 +18,7 @@ from chalicelib.labs.provisioning import fact, patience, rights_of
 from chalicelib.labs.rules import MOVING, Command, Interrupted, Lab, MachineGone, Phase, settle
 from chalicelib.limits import service as limits
 from chalicelib.runtime import settings, workflows
-from chalicelib.runtime.errors import AppError, MachineFailed, NoCapacity, Retryable
-from chalicelib.runtime.log import logger
+from chalicelib.runtime.errors import MachineFailed, NoCapacity, Retryable
 from chalicelib.runtime.store import commit
 
 LOST = "the machine was terminated outside the wizard"
@@ -32,17 +31,11 @@ DYING = ("shutting-down", "terminated")
 
 def await_machine(lab_id: str, generation: int, expect: Expect, token: str) -> None:
     """Leave the token, then look: if it is so already, or can never be, the workflow is answered at once."""
-    try:
+    waiting = Waiting(token, expect, generation)
+    with workflows.answered(token, MachineFailed, MachineGone):
         lab = current(lab_id, generation, *MOVING)
-        commit(*store.wait(lab, Waiting(token, expect, generation)))
-        answer(lab, Waiting(token, expect, generation))
-    except (Retryable, MachineFailed, MachineGone) as error:
-        workflows.fail(token, type(error).__name__, error.message)
-    except AppError as error:
-        workflows.fail(token, "Superseded", error.message)
-    except Exception as error:  # whoever waits must be answered, whatever happened
-        logger().exception("waiting could not begin")
-        workflows.fail(token, "Retryable", str(error))
+        commit(*store.wait(lab, waiting))
+        answer(lab, waiting)
 
 
 def answer(lab: Lab, waiting: Waiting, *, news: bool = False) -> bool:

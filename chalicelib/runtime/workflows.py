@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from chalicelib.runtime import aws, settings
+from chalicelib.runtime.errors import AppError, Retryable
+from chalicelib.runtime.log import logger
 
 GONE = ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken")  # somebody answered before, or nobody waits any more
 
@@ -62,6 +66,22 @@ def succeed(token: str, output: dict[str, Any]) -> bool:
 def fail(token: str, error: str, cause: str) -> bool:
     """Fail a waiting task; False when nobody waits for it any more. Step Functions keeps 256 and 32768 characters."""
     return _call("send_task_failure", GONE, taskToken=token, error=error[:256], cause=cause[:32768])
+
+
+@contextmanager
+def answered(token: str, *by_name: type[AppError]) -> Iterator[None]:
+    """Whatever goes wrong in the block, whoever waits on this token is told: with the name of an error `by_name`, or Retryable;
+    with Superseded for any other that was foreseen."""
+    named: tuple[type[AppError], ...] = (Retryable, *by_name)
+    try:
+        yield
+    except named as error:
+        fail(token, type(error).__name__, error.message)
+    except AppError as error:
+        fail(token, "Superseded", error.message)
+    except Exception as error:
+        logger().exception("waiting could not begin")
+        fail(token, "Retryable", str(error))
 
 
 def beat(token: str) -> bool:
