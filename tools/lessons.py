@@ -122,7 +122,7 @@ def _virtualenv(plan: KernelPlan) -> Path:
 
 
 def register(plan: KernelPlan, folder: Path) -> None:
-    """A kernel's specification as a lab's machine writes it."""
+    """A kernel's specification as a lab's machine writes it; its environment is made first where there is none yet."""
     kernel, specs, log = Kernel.parse(asdict(plan)), folder / "kernels", _cache() / f"{plan.name}.log"
     if plan.language == "r":
         r.register(specs, kernel, _packages(plan), log)
@@ -133,9 +133,8 @@ def register(plan: KernelPlan, folder: Path) -> None:
 def run(pack: Pack, example: Example) -> tuple[nbformat.NotebookNode, float]:
     """The lesson with its outputs, and how many seconds it took. LessonFailed when it does not keep what it promises."""
     plan, file = plan_of(pack, example), ROOT / "domain_packs" / pack.name / "notebooks" / example.file
-    environment(plan)  # while there is a network
     with tempfile.TemporaryDirectory() as place, mock.patch.dict(os.environ, dict.fromkeys(THREADS, "1")):
-        register(plan, Path(place))
+        register(plan, Path(place))  # while there is a network
         lesson = Lesson(str(file), plan.name, place, example.expect, 4 * MOST_SECONDS)
         taught, notebook = executed(lesson)
     if not taught.ok:
