@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from chalice.app import Blueprint
 
 from chalicelib.labs import calling, work
-from chalicelib.labs.machines import Machine
-from chalicelib.labs.models import (
+from chalicelib.labs.machine_models import (
     Claimed,
     ClaimRequest,
     FailedReport,
@@ -18,6 +17,7 @@ from chalicelib.labs.models import (
     StepReport,
     WorkReport,
 )
+from chalicelib.labs.machines import Machine
 from chalicelib.labs.rules import Step
 from chalicelib.runtime.errors import Conflict, NotFound, Unauthenticated, Unavailable
 from chalicelib.runtime.http import Call, Door, Request

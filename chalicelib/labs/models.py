@@ -1,4 +1,4 @@
-"""What do requests and answers about labs look like?"""
+"""What do requests and answers about labs, and the people in them, look like?"""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from chalicelib.labs import fitting, naming
-from chalicelib.labs.environment import LabKernel, State, Use
+from chalicelib.labs import naming
 from chalicelib.labs.journal import Kept, Receipt
 from chalicelib.labs.machines import Machine, Member
+from chalicelib.labs.pack_models import KernelKey, KernelView, LabPackView
 from chalicelib.labs.rules import BEFORE_RELEASES, BakedFrom, Lab, Phase, newer
 from chalicelib.labs.wishes import Found, Login, Wish
 from chalicelib.limits.rules import Price, hourly_price
@@ -19,7 +19,6 @@ from chalicelib.runtime.shapes import Asked, Field, Told
 
 TypeName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,30}\.[a-z0-9-]{1,30}$", examples=["r6i.4xlarge"])]
 Team = Annotated[str, Field(pattern=f"^{TEAM.pattern}$", examples=["lovelace"])]
-KernelKey = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$", examples=["r"])]
 Size = Annotated[str, Field(max_length=20, examples=["500GB", "1TB"])]
 
 
@@ -69,62 +68,6 @@ class Money(Told):
     @classmethod
     def of(cls, price: Price | None) -> Money | None:
         return cls(amount=price.amount, currency=price.currency, as_of=price.as_of.isoformat()) if price else None
-
-
-class KernelView(Told):
-    name: str
-    display_name: str
-    pack: str = Field(description="The pack that brought it")
-    state: str = Field(description="installing, ready, or failed with a cause")
-    cause: str | None
-    lock: str | None = Field(description="SHA-256 of the lock it was made from, as its machine says; null: not told yet")
-    solved: str | None = Field(description="The day that lock was solved")
-    pins: int | None = Field(description="How many packages it pins")
-
-    @classmethod
-    def of(cls, one: LabKernel, opened: bool, domain: str) -> KernelView:
-        return cls(
-            name=one.name,
-            display_name=one.display_name,
-            pack=one.pack or domain,
-            state=one.state or (State.READY if opened else State.INSTALLING),
-            cause=one.cause or None,
-            lock=one.lock or None,
-            solved=one.solved or None,
-            pins=one.pins or None,
-        )
-
-
-class LabPackView(Told):
-    name: str
-    own: bool = Field(description="The lab's own pack, its domain")
-    on_request: list[str] = Field(description="Kernels that were asked for by key")
-    state: str = Field(description="installing, ready, or failed: then it is not active, and the lab is as it was")
-    cause: str | None
-    kernels: list[str]
-
-    @classmethod
-    def all_of(cls, lab: Lab, kernels: list[KernelView]) -> list[LabPackView]:
-        """The packs of a lab, its own first; last those that could not be activated."""
-        uses = fitting.uses(lab)
-        named = {use.pack for use in uses}
-        lost = dict.fromkeys(one.pack for one in kernels if one.pack not in named)
-        return [cls._of(use, use.pack == lab.domain, kernels) for use in (*uses, *map(Use, lost))]
-
-    @classmethod
-    def _of(cls, use: Use, own: bool, kernels: list[KernelView]) -> LabPackView:
-        mine = [one for one in kernels if one.pack == use.pack]
-        states = {one.state for one in mine}
-        state = next((one for one in (State.FAILED, State.INSTALLING) if one in states), State.READY)
-        cause = next((one.cause for one in mine if one.cause), None)
-        return cls(
-            name=use.pack, own=own, on_request=list(use.also), state=state, cause=cause, kernels=[one.name for one in mine]
-        )
-
-
-class ActivateRequest(Asked):
-    pack: str = Field(min_length=1, max_length=64, examples=["climate_modeling"])
-    kernels: list[KernelKey] = Field(default_factory=list, max_length=10, description="Kernels on request, by key")
 
 
 class BakedImageView(Told):
@@ -370,142 +313,3 @@ class UserView(Told):
 class UserList(Told):
     items: list[UserView]
     cursor: str | None = None
-
-
-# ---- the machine's door --------------------------------------------------------------------------------------------------
-
-
-class Proof(Asked):
-    headers: dict[str, str]
-    body: str = Field(max_length=200)
-
-
-class ClaimRequest(Asked):
-    lab_id: str = Field(max_length=40)
-    instance_id: str = Field(pattern="^i-[0-9a-f]{8,32}$")
-    proof: Proof
-
-
-class Orders(Told):
-    """What the machine shall be now."""
-
-    lab_id: str
-    phase: Phase
-    domain: str
-    capacity: int
-    shared_storage_gb: int
-    owner: str
-    users: list[dict[str, str]]
-    packs: list[str] = Field(description="Whose notebooks people get; the lab's own first")
-    kernels: list[dict[str, Any]]
-    examples: bool
-    access: dict[str, str | None]
-    storage: dict[str, str | None]
-    heartbeat_seconds: int
-    notice: dict[str, Any] | None = Field(description="What people here are warned of: kind, at, in_s, text; null: nothing")
-    price: dict[str, str] | None = Field(description="List price of the machine: hourly, currency, as_of; null: not known")
-    idle: dict[str, int] = Field(description="auto_shutdown in minutes (a server nobody uses ends then) of minute_seconds each")
-    cost_tracking: bool = Field(description="Do notebooks tell what their cells cost?")
-    work: list[dict[str, Any]] = Field(description="What to do, oldest first: id, kind and order of each piece")
-
-
-class Claimed(Told):
-    token: str
-    login_key: str
-    orders: Orders
-
-
-class StepReport(Asked):
-    step: str = Field(min_length=1, max_length=80)
-    state: Literal["started", "done", "failed"]
-    seconds: float | None = Field(default=None, ge=0)
-    detail: str = Field(default="", max_length=500)
-
-
-class StepTime(Asked):
-    name: str = Field(max_length=80)
-    seconds: float = Field(ge=0)
-
-
-class ReadyReport(Asked):
-    boot_id: str = Field(min_length=1, max_length=80)
-    address: str = Field(max_length=200, pattern=r"^https?://[A-Za-z0-9.:-]+/?$")
-    steps: list[StepTime] = Field(default_factory=list, max_length=30)
-    kernels: list[str] = Field(default_factory=list, max_length=50)
-
-
-class FailedReport(Asked):
-    step: str = Field(max_length=80)
-    cause: str = Field(max_length=500)
-    log_tail: list[str] = Field(default_factory=list, max_length=100)
-
-
-class WorkReport(Asked):
-    state: Literal["running", "done", "failed"]
-    report: dict[str, Any] = Field(default_factory=dict, description="What came of it; its fields depend on the kind of work")
-    cause: str = Field(default="", max_length=2000, description="Why it failed")
-
-
-class Lenient(Asked):
-    """An agent of another release may say more, or less."""
-
-    model_config = Asked.model_config | {"extra": "ignore"}
-
-
-class KernelReport(Lenient):
-    id: str = ""
-    name: str | None = None
-    state: str | None = Field(default=None, description="busy, idle, starting; anything else counts as unknown")
-    for_s: float | None = Field(default=None, description="How long it has been in this state")
-    connections: int = 0
-    notebook: str | None = None
-
-
-class TerminalReport(Lenient):
-    name: str = ""
-    children: int = Field(default=0, description="Processes that run in it")
-    cpu: float | None = None
-    idle_s: float | None = Field(default=None, description="Age of its last output or input")
-
-
-class KernelMade(Lenient):
-    """A kernel that the orders name, as it stands on the machine."""
-
-    name: str = Field(max_length=80)
-    asked: str = Field(default="", max_length=60, description="The activation it was ordered for")
-    state: str = Field(default="", description="ready or failed; anything else is not news")
-    cause: str = Field(default="", max_length=500)
-    lock: str = Field(default="", max_length=64, description="SHA-256 of the lock it was made from")
-    solved: str = Field(default="", max_length=20)
-    pins: int = Field(default=0, ge=0)
-
-
-class ServerReport(Lenient):
-    user: str = ""
-    started_s: float | None = None
-    kernels: list[KernelReport] = Field(default_factory=list)
-    terminals: list[TerminalReport] = Field(default_factory=list)
-    requests_s: float | None = Field(default=None, description="Age of the last request that a person caused; null: none yet")
-    uploads: int = Field(default=0, description="Uploads under way")
-    connections: int = Field(default=0, description="WebSockets that are open")
-    cpu: float | None = Field(default=None, description="Percent of one core")
-    memory_mb: float | None = None
-    gpu: float | None = None
-    last_activity: str | None = Field(default=None, description="Said by agents from before `seq`")
-
-
-class HeartbeatReport(Lenient):
-    """All times are ages in seconds, measured on the machine."""
-
-    boot_id: str = Field(max_length=80)
-    seq: int = Field(default=0, ge=0, lt=2**53, description="Grows within a boot; what is not newer is ignored. 0: not told")
-    uptime_s: float = 0
-    storage_used_bytes: int | None = None
-    cpu: float | None = None
-    memory: float | None = None
-    disk: float | None = None
-    gpu: float | None = None
-    network_kb_per_second: float | None = None
-    servers: list[ServerReport] = Field(default_factory=list, max_length=500)
-    release: str = Field(default="", max_length=40)
-    kernels: list[KernelMade] = Field(default_factory=list, max_length=100)

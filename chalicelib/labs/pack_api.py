@@ -5,7 +5,8 @@ from __future__ import annotations
 from chalice.app import Blueprint
 
 from chalicelib.labs import activating
-from chalicelib.labs.models import ActivateRequest, LabView
+from chalicelib.labs.models import LabView
+from chalicelib.labs.pack_models import ActivateRequest
 from chalicelib.labs.replies import accepted, again
 from chalicelib.labs.service import Asking
 from chalicelib.people.rules import Principal
