@@ -35,12 +35,13 @@ demo: setup ## the cloud on this machine, and one genomics lab in it; prints the
 
 # What tests decisions is watched (a third slower); the rest is not.
 DECIDING := $(addprefix tests/unit/,cost hours images kernels limits people wake idle/test_rules.py idle/test_cases.py \
-	audit/test_chain.py audit/test_sizes.py audit/test_patrol.py backups/test_rules.py bills/test_rules.py packs/test_rules.py labs/test_rules.py)
+	audit/test_chain.py audit/test_sizes.py audit/test_patrol.py backups/test_rules.py bills/test_rules.py packs/test_rules.py \
+	labs/test_findings.py labs/test_rules.py)
 
 test: setup ## all tests, also those against the local cloud with real hubs
 	@rm -f .coverage .coverage.*
 	python -m pytest -n 2 $(DECIDING) --cov --cov-report=
-	coverage report --include='chalicelib/*/rules.py' --fail-under=95
+	coverage report --fail-under=95
 	python -m pytest -n 2 -m "not local_cloud and not by_the_clock" $(addprefix --ignore=,$(DECIDING))
 	python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder -m local_cloud --timeout 600 --durations=10
 

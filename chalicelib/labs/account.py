@@ -17,12 +17,13 @@ from botocore.exceptions import ClientError
 from chalicelib.images import service as images
 from chalicelib.labs import census, ec2, efs, findings, iam, naming, reports, route53, store, teardown, work
 from chalicelib.labs.census import Census
-from chalicelib.labs.findings import GRACE, Finding, Thing, Verdict, What
+from chalicelib.labs.findings import GRACE, Finding, Verdict
 from chalicelib.labs.journal import Entry, Kind, State
 from chalicelib.labs.needs import need_of
 from chalicelib.labs.provisioning import fact
 from chalicelib.labs.reports import Report
 from chalicelib.labs.rules import Lab
+from chalicelib.labs.things import Thing, What
 from chalicelib.limits import service as limits
 from chalicelib.runtime import functions, settings, workflows
 from chalicelib.runtime.errors import AppError, NotFound

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from chalicelib.labs import beats, equipping, fitting, naming, releases, rules, store, sts, work
+from chalicelib.labs import beats, causes, equipping, fitting, naming, releases, store, sts, work
 from chalicelib.labs.machines import Expect, Machine, Member
 from chalicelib.labs.provisioning import fact, host_name
 from chalicelib.labs.rules import Lab, Phase, Step
@@ -117,7 +117,7 @@ def ready(machine: Machine, boot_id: str, address: str, steps: Sequence[Step], n
 def failed(machine: Machine, word: str, cause: str, log_tail: Sequence[str], now: datetime) -> None:
     """The machine will not become ready: its cause and last words stay with the lab, and the workflow is told."""
     lab = store.load(machine.lab_id, consistent=True)
-    by, said = f"machine:{machine.instance_id}", f"{word}: {rules.plain(cause)}"
+    by, said = f"machine:{machine.instance_id}", f"{word}: {causes.plain(cause)}"
     tail = tuple(line[:300] for line in log_tail[-KEPT_LINES:])
     data: dict[str, Any] = {"step": word, "state": "failed", "detail": cause}
     if not lab.moving or machine.generation != lab.generation:

@@ -15,11 +15,12 @@ from botocore.exceptions import ClientError
 
 from chalicelib.images import service as images
 from chalicelib.images.rules import Bake
-from chalicelib.labs import ec2, efs, findings, iam, logs, naming, route53, s3, sqs, store
-from chalicelib.labs.findings import WEIGHTY, Finding, Owner, Thing, Verdict, What
+from chalicelib.labs import ec2, efs, iam, logs, naming, route53, s3, sqs, store
+from chalicelib.labs.findings import Finding, Verdict
 from chalicelib.labs.journal import Entry, Kind
 from chalicelib.labs.needs import need_of
 from chalicelib.labs.rules import WORKFLOWS, Lab
+from chalicelib.labs.things import UNSEEN, WEIGHTY, Owner, Thing, What
 from chalicelib.limits import rules as prices
 from chalicelib.limits import service as limits
 from chalicelib.limits.quotas import Holding
@@ -221,7 +222,7 @@ def _tolerantly(census: Census, kind: str, look: Callable[[], Iterator[Thing]]) 
     except (AppError, ClientError) as error:
         logger().exception("one kind could not be looked at", kind=kind)
         said = f"could not be looked at: {error}"
-        census.unseen.append(Finding(kind, findings.UNSEEN, "", Verdict.REPORT, said, "the next look tries again"))
+        census.unseen.append(Finding(kind, UNSEEN, "", Verdict.REPORT, said, "the next look tries again"))
         return []
 
 

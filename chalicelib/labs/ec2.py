@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.labs.findings import Thing, What
 from chalicelib.labs.journal import Kind
+from chalicelib.labs.things import Thing, What
 from chalicelib.runtime import aws, settings
 from chalicelib.runtime.aws import error_code
 from chalicelib.runtime.ec2 import (

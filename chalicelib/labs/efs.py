@@ -7,9 +7,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.labs.findings import Thing
 from chalicelib.labs.journal import Kind
 from chalicelib.labs.naming import TAG
+from chalicelib.labs.things import Thing
 from chalicelib.runtime import aws, settings
 from chalicelib.runtime.aws import error_code
 from chalicelib.runtime.errors import StillThere

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from chalicelib.labs.rules import Lab, Phase
+from chalicelib.labs.rules import RESTING, Lab, Phase
 from chalicelib.limits.service import Need
 from chalicelib.packs import service as packs
 from chalicelib.runtime.errors import AppError
-
-RESTING = frozenset({Phase.STOPPED, Phase.FAILED, Phase.DELETED})
 
 
 def need_of(lab: Lab) -> Need:

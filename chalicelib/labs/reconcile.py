@@ -1,7 +1,7 @@
 """Does what the table says of the labs still hold? Called by news from EC2 and Step Functions, and by a timer.
 
 Keeps true: after faults end, every lab in motion comes to rest, a running lab whose machine is gone says so, and no machine
-runs that no lab knows. Each verdict is pure (`rules.judge`); acting on it twice is the same as once.
+runs that no lab knows. Each verdict is pure (`remedies.judge`); acting on it twice is the same as once.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from botocore.exceptions import ClientError
 
 from chalicelib.images import rules as rules_of_images
 from chalicelib.images import service as images
-from chalicelib.labs import account, ec2, rules, store, teardown, work
+from chalicelib.labs import account, ec2, remedies, store, teardown, work
 from chalicelib.labs.power import FILES_KEPT, LOST, answer
 from chalicelib.labs.provisioning import fact, patience, point_name
-from chalicelib.labs.rules import MOVING, WORKFLOWS, Command, Execution, Lab, MachineGone, Phase, Remedy
+from chalicelib.labs.remedies import Execution, Remedy
+from chalicelib.labs.rules import MOVING, WORKFLOWS, Command, Lab, MachineGone, Phase, settle
 from chalicelib.limits import service as limits
 from chalicelib.runtime import settings, workflows
 from chalicelib.runtime.clock import iso
@@ -76,7 +77,7 @@ def mend(lab: Lab, now: datetime) -> None:
     if not lab.moving:
         return
     name = WORKFLOWS[lab.phase]
-    verdict = rules.judge(lab, execution(name, lab.execution), now)
+    verdict = remedies.judge(lab, execution(name, lab.execution), now)
     match verdict.remedy:
         case Remedy.WAIT:
             settled = lab.phase is not Phase.SCALING and now - lab.changed_at > SETTLED
@@ -84,7 +85,7 @@ def mend(lab: Lab, now: datetime) -> None:
         case Remedy.BEGIN:
             workflows.start(name, lab.id, lab.generation, lab.correlation_id)
         case Remedy.RESUME | Remedy.UNDO:
-            again = rules.interrupted(lab, verdict, now, patience())
+            again = remedies.interrupted(lab, verdict, now, patience())
             told = fact("LabResumed", lab, now, before=lab, after=again, reason=verdict.reason)
             commit(store.change(lab, again, store.moved_on(lab)), told)
             if verdict.stop:
@@ -179,7 +180,7 @@ def check(lab: Lab, now: datetime) -> None:
 
 
 def _stopped_outside(lab: Lab, now: datetime) -> None:
-    parked = rules.settle(lab, Command.PARK, now, patience())
+    parked = settle(lab, Command.PARK, now, patience())
     parked = replace(parked, cause=STOPPED_OUTSIDE, cause_hint="start it again; its files are kept", address="")
     told = fact("LabStopped", lab, now, before=lab, after=parked, cause=STOPPED_OUTSIDE)
     given_back = partial(limits.rest, lab.team, lab.id, lab.shared_storage_gb, now)

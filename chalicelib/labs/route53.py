@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib.labs import naming
-from chalicelib.labs.findings import Thing
 from chalicelib.labs.journal import Kind
+from chalicelib.labs.things import Thing
 from chalicelib.runtime import aws
 from chalicelib.runtime.refusals import patiently
 

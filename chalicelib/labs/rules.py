@@ -4,9 +4,8 @@ Keeps true: a phase changes only along `TRANSITIONS`; every lab stands in the `d
 when somebody must look at it again. No clock, no I/O.
 """
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
@@ -115,6 +114,7 @@ WORKFLOWS: Mapping[Phase, str] = {
     Phase.DELETING: "teardown_lab",
 }
 MOVING = frozenset(WORKFLOWS)
+RESTING = frozenset({Phase.STOPPED, Phase.FAILED, Phase.DELETED})  # no machine runs, and none is about to
 
 
 def advance(phase: Phase, command: Command) -> Phase:
@@ -310,84 +310,3 @@ def expires(lab: Lab) -> int | None:
     if lab.phase is not Phase.DELETED or (lab.receipt and lab.receipt.kept):
         return None
     return int((lab.changed_at + REMEMBERED).timestamp())
-
-
-class Execution(StrEnum):
-    """What Step Functions knows about the execution that should move a lab."""
-
-    UNKNOWN = "UNKNOWN"
-    RUNNING = "RUNNING"
-    ENDED = "ENDED"
-
-
-class Remedy(StrEnum):
-    WAIT = "wait"
-    BEGIN = "begin"
-    RESUME = "resume"
-    UNDO = "undo"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What to do about a lab in motion, and why."""
-
-    remedy: Remedy
-    reason: str
-    hint: str = ""
-    stop: bool = field(default=False)
-
-
-def judge(lab: Lab, execution: Execution, now: datetime) -> Verdict:
-    """Is the workflow of a moving lab still at it, and if not, what brings the lab to an end a person understands?"""
-    late = lab.deadline is not None and now > lab.deadline
-    match execution:
-        case Execution.RUNNING if not late:
-            return Verdict(Remedy.WAIT, "its workflow is running")
-        case Execution.RUNNING:
-            return _again(lab, f"{lab.phase.lower()} took too long", stop=True)
-        case Execution.UNKNOWN:
-            return Verdict(Remedy.BEGIN, "its workflow was never started")
-        case Execution.ENDED:
-            return _again(lab, "workflow was interrupted")
-        case _:
-            assert_never(execution)
-
-
-def _again(lab: Lab, reason: str, *, stop: bool = False) -> Verdict:
-    """Stopping and deleting are carried on with; what was to become READY is undone."""
-    if lab.phase in (Phase.STOPPING, Phase.DELETING):
-        return Verdict(Remedy.RESUME, reason, stop=stop)
-    ended = "deploy it again" if lab.phase is Phase.PROVISIONING else "start it again; its files are kept"
-    return Verdict(Remedy.UNDO, lab.cause or reason, lab.cause_hint or ended, stop=stop)
-
-
-def interrupted(lab: Lab, verdict: Verdict, now: datetime, patience: Patience) -> Lab:
-    """The lab under a new workflow, whose first task reads the cause and undoes instead of going on."""
-    again = replace(lab, generation=lab.generation + 1, changed_at=now, deadline=deadline(lab.phase, now, patience))
-    if verdict.remedy is Remedy.UNDO:
-        return replace(again, cause=verdict.reason, cause_hint=verdict.hint)
-    return again
-
-
-HINTS: Mapping[str, str] = {
-    "NoCapacity": "try another instance type, or try later",
-    "PackBroken": "tell whoever maintains this pack",
-    "States.Timeout": "look at its log: aws-research-wizard jupyter logs",
-}
-
-
-ARN = re.compile(r"arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:[0-9]*:(?P<what>[A-Za-z0-9_+=,.@:/*${}-]*[A-Za-z0-9_*}])")
-ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
-
-
-def explain(error: str, said: str) -> tuple[str, str]:
-    """What a workflow's error means to a person: cause and hint."""
-    if error == "States.Timeout":
-        return "the machine did not call home in time", HINTS[error]
-    return plain(said) or error, HINTS.get(error, "")
-
-
-def plain(said: str) -> str:
-    """What AWS said, without what only its administrators can read: of an ARN its last name, of a riddle nothing."""
-    named = ARN.sub(lambda found: found["what"].replace(":", "/").rstrip("/").rpartition("/")[2] or "all", said)
-    return ENCODED.sub("", named).strip()[:500]

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from chalicelib.labs import power, provisioning, rules, teardown, upgrading, work
+from chalicelib.labs import causes, power, provisioning, teardown, upgrading, work
 from chalicelib.labs.machines import Expect, Work
 from chalicelib.runtime import clock
 from chalicelib.runtime.entries import task
@@ -26,7 +26,7 @@ def _cause(event: Event) -> str:
     said = str(caught.get("Cause", ""))
     with suppress(ValueError, KeyError, TypeError):
         said = str(json.loads(said)["errorMessage"])
-    return rules.explain(str(caught.get("Error", "")), said)[0]
+    return causes.explain(str(caught.get("Error", "")), said)
 
 
 @bp.lambda_function(name="resolve_environment")

@@ -11,25 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.labs.findings import (
-    GRACE,
-    NOTES,
-    ORDER,
-    WEIGHTY,
-    Finding,
-    Owner,
-    Thing,
-    Verdict,
-    What,
-    gone,
-    judge,
-    lost,
-    missing,
-    sorted_for_acting,
-)
+from chalicelib.labs.findings import GRACE, Finding, Verdict, gone, judge, lost, missing, sorted_for_acting
 from chalicelib.labs.journal import Entry, Kept, Kind, Receipt, State
 from chalicelib.labs.reports import MOST, Report, _read, _written, told
 from chalicelib.labs.rules import Lab, Phase
+from chalicelib.labs.things import NOTES, ORDER, WEIGHTY, Owner, Thing, What
 from chalicelib.limits.rules import Price
 from tests.conftest import NOW
 

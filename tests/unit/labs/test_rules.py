@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.labs import journal, naming, rules
+from chalicelib.labs import causes, journal, naming, remedies, rules
 from chalicelib.labs.journal import Entry, Kept, Kind, Receipt, State
-from chalicelib.labs.rules import MOVING, TRANSITIONS, WORKFLOWS, Command, Execution, Lab, Patience, Phase, Remedy
+from chalicelib.labs.remedies import Execution, Remedy
+from chalicelib.labs.rules import MOVING, TRANSITIONS, WORKFLOWS, Command, Lab, Patience, Phase
 from chalicelib.runtime.errors import BadInput, Conflict
 from tests.conftest import NOW
 
@@ -168,7 +169,7 @@ def test_what_is_done_about_a_workflow(phase: Phase, execution: Execution, late:
     known = lab(phase)
     assert known.deadline is not None
     at = known.deadline + timedelta(seconds=1) if late else NOW
-    verdict = rules.judge(known, execution, at)
+    verdict = remedies.judge(known, execution, at)
     assert verdict.remedy is remedy
     assert verdict.reason
     assert verdict.stop is (late and execution is Execution.RUNNING)
@@ -176,13 +177,13 @@ def test_what_is_done_about_a_workflow(phase: Phase, execution: Execution, late:
 
 def test_an_interrupted_lab_keeps_the_cause_its_machine_gave() -> None:
     known = lab(Phase.PROVISIONING, cause="start hub: port taken")
-    again = rules.interrupted(known, rules.judge(known, Execution.ENDED, NOW), NOW, PATIENCE)
+    again = remedies.interrupted(known, remedies.judge(known, Execution.ENDED, NOW), NOW, PATIENCE)
     assert (again.cause, again.generation) == ("start hub: port taken", known.generation + 1)
 
 
 def test_an_interrupted_stop_goes_on_without_a_cause() -> None:
     known = lab(Phase.STOPPING)
-    again = rules.interrupted(known, rules.judge(known, Execution.ENDED, NOW), NOW, PATIENCE)
+    again = remedies.interrupted(known, remedies.judge(known, Execution.ENDED, NOW), NOW, PATIENCE)
     assert (again.phase, again.cause, again.generation) == (Phase.STOPPING, "", known.generation + 1)
 
 
@@ -195,7 +196,7 @@ def test_an_interrupted_stop_goes_on_without_a_cause() -> None:
     ],
 )
 def test_errors_of_a_workflow_are_told_in_a_persons_words(error: str, said: str, cause: str) -> None:
-    assert rules.explain(error, said)[0] == cause
+    assert causes.explain(error, said) == cause
 
 
 # ---- names and sizes
@@ -262,5 +263,5 @@ def test_each_tried_machine_has_a_line_of_its_own() -> None:
     ],
 )
 def test_a_cause_shows_no_arn(said: str, told: str) -> None:
-    assert rules.explain("Boom", said)[0] == told
-    assert "arn:" not in rules.plain(said)
+    assert causes.explain("Boom", said) == told
+    assert "arn:" not in causes.plain(said)
