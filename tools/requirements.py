@@ -21,6 +21,10 @@ ROOT = Path(__file__).resolve().parent.parent
 #: The Lambda runtime has the AWS SDK: carrying it again would triple the package.
 SDK = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
 
+#: jsonschema uses this to check the format "iri", which nothing of Jupyter's asks for; to load it takes a second of every
+#: start of a hub and of a server, as it works out its grammar each time. Without it the format is not checked.
+SLOW = ("rfc3987-syntax", "lark")
+
 
 @dataclass(frozen=True)
 class Set:
@@ -56,7 +60,7 @@ SETS = (
     Set("requirements/dev.in", "requirements/dev.txt", constraint=None),
     Set("requirements/scan.in", "requirements/scan.txt", constraint=None),
     Set("requirements/local.in", "requirements/local.txt"),
-    Set("requirements/host.in", "requirements/host.txt", constraint=None),
+    Set("requirements/host.in", "requirements/host.txt", constraint=None, left_out=SLOW),
     Set("requirements/lambda.in", "requirements.txt", left_out=SDK),
 )
 

@@ -105,7 +105,7 @@ def _values(machine: Machine, orders: Orders) -> dict[str, str]:
         "more_examples": str(more_examples.root(machine)),
         "runtime": str(machine.run / "servers"),
         "accounts": not machine.local,
-        "singleuser": str(machine.hub_env / "bin/jupyterhub-singleuser"),
+        "singleuser": [str(python), "-P", "-m", "aws_research_wizard.host.singleuser"],
         "arguments": ["--allow-root"] if machine.local else [],
         "environment": {
             MARKER: machine.instance_id,

@@ -168,20 +168,20 @@ def test_crashed_hub_comes_back_and_interrupts_nobody(box: Box, visit: Visit) ->
     kernel = browser.kernel(KERNEL)
     browser.run(kernel, "x = 41")
     [hub] = pids(box, "-m jupyterhub -f")
-    [server] = pids(box, "jupyterhub-singleuser")
+    [server] = pids(box, "host.singleuser")
     os.kill(hub, signal.SIGKILL)
     assert browser.run(kernel, "print(x + 1)").strip() == "42"
     assert eventually(lambda: pids(box, "-m jupyterhub -f") not in ([], [hub]))
     assert eventually(lambda: browser.hub("GET", "/user").status_code == 200)
     assert browser.hub("GET", f"/users/{LEAD}").json()["servers"][""]["ready"]
-    assert pids(box, "jupyterhub-singleuser") == [server]
+    assert pids(box, "host.singleuser") == [server]
 
 
 def test_kernel_whose_server_died_is_reaped(box: Box, visit: Visit) -> None:
     browser = signed_in(visit, box)
     browser.start(LEAD)
     browser.run(browser.kernel(KERNEL), "import subprocess; subprocess.Popen(['sleep', '987'], start_new_session=True)")
-    [server] = pids(box, "jupyterhub-singleuser")
+    [server] = pids(box, "host.singleuser")
     os.kill(server, signal.SIGKILL)
     assert eventually(lambda: not pids(box, "ipykernel_launcher"))
     [sleeper] = pids(box, "sleep 987")  # what a person left running on purpose is let be
@@ -223,7 +223,7 @@ def test_orders_are_followed_without_a_restart(box: Box, visit: Visit) -> None:
     member.start(MEMBER)
     old = world.ticket(MEMBER, iat=int(time.time()) - 60)
     world.orders = orders(users=[user for user in orders()["users"] if user["email"] != MEMBER])
-    assert eventually(lambda: len(pids(box, "jupyterhub-singleuser")) == 1)
+    assert eventually(lambda: len(pids(box, "host.singleuser")) == 1)
     assert eventually(lambda: member.hub("GET", "/user").status_code == 403)
     refused = visit(box).login(old)
     assert (refused.status_code, "no longer a member" in refused.text) == (403, True)
@@ -273,16 +273,16 @@ def test_boot_that_is_killed_takes_nobodys_server_with_it(box: Box, visit: Visit
     browser.start(LEAD)
     kernel = browser.kernel(KERNEL)
     browser.run(kernel, "x = 41")
-    before = pids(box, "jupyterhub-singleuser")
+    before = pids(box, "host.singleuser")
     assert box.process
     box.process.kill()
     box.process.wait()
-    assert eventually(lambda: not pids(box, "aws_research_wizard.host") and not pids(box, "-m jupyterhub -f")), "its parts end"
+    assert eventually(lambda: not pids(box, "aws_research_wizard.host ") and not pids(box, "-m jupyterhub -f")), "its parts end"
     told = len(box.world.of("ready"))
     box.start()
     assert eventually(lambda: len(box.world.of("ready")) > told)
     assert browser.run(kernel, "print(x + 1)").strip() == "42"
-    assert pids(box, "jupyterhub-singleuser") == before
+    assert pids(box, "host.singleuser") == before
 
 
 def test_supervisor_that_is_killed_takes_nobodys_server_with_it(box: Box, visit: Visit) -> None:
@@ -290,7 +290,7 @@ def test_supervisor_that_is_killed_takes_nobodys_server_with_it(box: Box, visit:
     browser.start(LEAD)
     kernel = browser.kernel(KERNEL)
     browser.run(kernel, "y = 20")
-    before = pids(box, "jupyterhub-singleuser")
+    before = pids(box, "host.singleuser")
     [supervisor] = pids(box, "aws_research_wizard.host supervise")
     os.kill(supervisor, signal.SIGKILL)
 
@@ -300,7 +300,7 @@ def test_supervisor_that_is_killed_takes_nobodys_server_with_it(box: Box, visit:
 
     assert eventually(another)
     assert eventually(lambda: again_answers(browser, kernel), 40)
-    assert pids(box, "jupyterhub-singleuser") == before
+    assert pids(box, "host.singleuser") == before
     assert len(pids(box, "aws_research_wizard.host proxy")) == 1
 
 
@@ -316,7 +316,7 @@ def test_machine_stops_clean_and_starts_again_with_everything_there(box: Box, vi
     browser, world = signed_in(visit, box), box.world
     browser.start(LEAD)
     browser.run(browser.kernel(KERNEL), "open('kept.txt', 'w').write('mine'); open('examples/notes.txt', 'w').write('too')")
-    started = [*box.processes(), *psutil.Process(pids(box, "jupyterhub-singleuser")[0]).children()]
+    started = [*box.processes(), *psutil.Process(pids(box, "host.singleuser")[0]).children()]
     assert len(started) >= 6
     told = len(world.of("ready"))
     box.stop()

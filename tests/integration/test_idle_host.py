@@ -213,7 +213,7 @@ def test_server_that_nobody_uses_ends_and_one_that_works_stays(box: Box, come: C
 
 def test_work_is_saved_before_the_stop_and_there_after_the_start(box: Box, come: Come) -> None:
     browser, world = come(LEAD), box.world
-    assert eventually(lambda: len(pids(box, "jupyterhub-singleuser")) == 1), "the other one has ended"
+    assert eventually(lambda: len(pids(box, "host.singleuser")) == 1), "the other one has ended"
     for kernel in browser.server("GET", "/api/kernels").json():
         browser.server("DELETE", f"/api/kernels/{kernel['id']}")
     book = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}

@@ -57,6 +57,6 @@ def test_r_runs_a_cell_and_ends_with_its_server(box: Box, person: Browser) -> No
     assert said.strip() == "42 Café"
     assert person.run(kernel, 'cat(system("Rscript -e \\"cat(6 * 7)\\"", intern = TRUE))').strip() == "42"
     assert pids(box, "IRkernel::main")
-    [server] = pids(box, "jupyterhub-singleuser")
+    [server] = pids(box, "host.singleuser")
     os.kill(server, signal.SIGKILL)
     assert eventually(lambda: not pids(box, "IRkernel::main")), "an R kernel does not outlive its server"

@@ -24,7 +24,7 @@ WORDS = {
     "proxy": "aws_research_wizard.host proxy",
     "supervisor": "aws_research_wizard.host supervise",
     "boot": "aws_research_wizard.host boot",
-    "server": "jupyterhub-singleuser",
+    "server": "aws_research_wizard.host.singleuser",
 }
 
 
