@@ -3,10 +3,10 @@
     python -m tools.rebuild --stage dev --region us-west-2 --from aws-research-wizard-dev-backups-copy-123456789012
     make rebuild STAGE=dev REGION=us-west-2 FROM=…          (with DRY_RUN=1: what would come back, and nothing else)
 
-Deploys the package there with the backups' copy as its own bucket, takes in people with their roles, teams and tokens, makes
-each lab anew under the same id, brings its files back from its newest backup, and takes in what was agreed on: quotas, budgets,
-timetables, wake keys, exemptions. What is there already is left as it is, so a
-run that was broken off is simply given again. Prints what came back, and the RPO and RTO. Exit 1 while something is missing.
+Deploys the package there with the backups' copy as its own bucket, takes in people with their roles, teams and tokens, and the
+teams' own packs; makes each lab anew under the same id, brings its files back from its newest backup, and takes in what was
+agreed on: quotas, budgets, timetables, wake keys, exemptions. What is there already is left as it is, so a run that was broken
+off is simply given again. Prints what came back, and the RPO and RTO. Exit 1 while something is missing.
 
 Names of roles and buckets are one per account, not per region: on AWS the stage that is rebuilt has a name of its own (`--as`,
 default: the stage's name and a 2). With `--local HOME` an emulated region of this machine is rebuilt.
@@ -34,7 +34,8 @@ from tools.stack import APP, Failed
 Value = dict[str, Any]
 LAB_SECONDS = 1800.0
 PAUSE = 2.0
-LISTS = ("people", "labs", "backups", "agreements")
+LISTS = ("people", "packs", "labs", "backups", "agreements")
+COUNTED = ("people", "packs", "agreements")
 
 
 class Target(Protocol):
@@ -82,12 +83,12 @@ class Rebuilding:
 
     def plan(self, found: Value) -> None:
         """What the newest snapshot holds, and what of it is here."""
-        self.seen |= {"snapshot": found["snapshot"], "people_known": found["people"], "agreements_known": found["agreements"]}
+        self.seen |= {"snapshot": found["snapshot"]} | {f"{name}_known": found[name] for name in COUNTED}
         self.labs = [_rebuilt(one, self.lost_at) for one in found["labs"]]
 
     def run(self) -> None:
         """Every step that is not done yet."""
-        for word in ("people", "shelves"):
+        for word in ("people", "packs", "shelves"):
             self._take_in(word)
         deadline = time.time() + LAB_SECONDS
         while (waiting := [one for one in self.labs if not one.over]) and time.time() < deadline:
@@ -99,8 +100,11 @@ class Rebuilding:
         self._take_in("agreements")
 
     def _take_in(self, word: str) -> None:
-        self.seen[word] = self.target.invoke({"do": word})
-        self.say(f"  ✔ {word}: {', '.join(f'{count} {name}' for name, count in self.seen[word].items())}")
+        self.seen[word] = told = self.target.invoke({"do": word})
+        wrong = told.get("wrong", ())
+        self.say(f"  {'✘' if wrong else '✔'} {word}: {', '.join(f'{told[name]} {name}' for name in told if name != 'wrong')}")
+        for one in wrong:
+            self.say(f"    {one}")
 
     def _further(self, lab: Rebuilt) -> None:
         """The next step of one lab; each is asked for again until it is done."""
@@ -109,8 +113,9 @@ class Rebuilding:
             return
         made = self.target.invoke({"do": "lab", "lab_id": lab.id})
         lab.phase = made["phase"]
-        if lab.phase in ("FAILED", "DELETED"):
-            lab.trouble = f"it is {lab.phase}: {made['cause']}" if made["cause"] else f"it is {lab.phase}"
+        if lab.phase in ("FAILED", "DELETED", ""):
+            is_now = f"it is {lab.phase}" if lab.phase else "it cannot be made"
+            lab.trouble = f"{is_now}: {made['cause']}" if made["cause"] else is_now
             return
         found = self.target.invoke({"do": "files", "lab_id": lab.id})
         if found["state"] != lab.files and found["state"] in ("RUNNING", "FINISHED"):
@@ -123,11 +128,16 @@ class Rebuilding:
             lab.trouble = f"{found['failed']} files could not be put back" if found["failed"] else ""
             lab.phase = self.target.invoke({"do": "rest", "lab_id": lab.id})["phase"]
 
+    @property
+    def back(self) -> bool:
+        """Is everything here?"""
+        return all(one.back for one in self.labs) and not self.seen.get("packs", {}).get("wrong")
+
     def report(self) -> Value:
         """Everything, for `build/rebuild.json`."""
         rows = [{**vars(one), "back": one.back} for one in self.labs]
         took = round(time.time() - self.began, 1)
-        return {**self.seen, "seconds": took, "labs": rows, "back": all(one.back for one in self.labs)}
+        return {**self.seen, "seconds": took, "labs": rows, "back": self.back}
 
     def show(self, title: str) -> None:
         """The table."""
@@ -237,7 +247,7 @@ def from_bucket(s3: Any, bucket: str) -> Value:
     backups = {one["lab_id"]: one["backups"] for one in lists["backups"]}
     labs = [{**lab, "here": "", "files": "", "backup": _newest(backups.get(lab["id"], ()))} for lab in lists["labs"]]
     snapshot = {"key": indexes[-1], "taken_at": index["taken_at"]}
-    return {"snapshot": snapshot, **{name: len(lists[name]) for name in ("people", "agreements")}, "labs": labs}
+    return {"snapshot": snapshot, **{name: len(lists[name]) for name in COUNTED}, "labs": labs}
 
 
 def _list(s3: Any, bucket: str, key: str, told: Value) -> list[Value]:
@@ -303,7 +313,7 @@ def main() -> int:
     asked.report.write_text(json.dumps(work.report(), indent=2, default=str) + "\n")
     taken = work.seen["snapshot"]["taken_at"][:16]
     work.show(f"{asked.region} from the snapshot of {taken}Z in {time.time() - work.began:.0f} s")
-    return 0 if asked.dry_run or all(one.back for one in work.labs) else 1
+    return 0 if asked.dry_run or work.back else 1
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
     python -m tools.rehearsal          (make rehearsal)
 
-Region one (us-east-1) runs two labs whose people write files; backups and the tables' snapshot go to the bucket of region two
-(us-west-2) by the code that does it on AWS. Then every process of region one is killed and its folder removed. `tools.rebuild` is
-tried dry, broken off once with `kill -9`, given again, and given a third time, which must change nothing. At the end both labs
-are as they were, under their ids, with every file that a backup held. Writes `build/rehearsal.json`; exit 1 if anything differs.
+Region one (us-east-1) runs two labs whose people write files, one of them on a pack that its team brought and has changed since;
+backups and the tables' snapshot go to the bucket of region two (us-west-2) by the code that does it on AWS. Then every process of
+region one is killed and its folder removed. `tools.rebuild` is tried dry, broken off once with `kill -9`, given again, and once
+more, which must change nothing. At the end both labs are as they were, under their ids, with every file that a backup held
+and with their kernels. Writes `build/rehearsal.json`; exit 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from aws_research_wizard.client.errors import ApiError
 from aws_research_wizard.local import processes
 from aws_research_wizard.local.deploy import PREFIX, STAGE, timer_event
 from aws_research_wizard.local.home import ACCOUNT, Home, any_free_port, write_atomically
+from tools import brought
 from tools.hub import Person
 from tools.residue import Cloud
 from tools.storm.ground import ROOT, Ground, environments, until
@@ -146,10 +148,15 @@ class Rehearsal:
 
     def _two_labs(self) -> None:
         with self.one.calls() as calls:
-            asked = [calls.create_lab({"domain": "base", "users": 3, "name": name}) for name in ("busy", "asleep")]
+            self.version = brought.bring(self.one.env(), self.one.folder / "brought")
+            wishes = {"busy": brought.PACK, "asleep": "base"}
+            asked = [calls.create_lab({"domain": domain, "users": 3, "name": name}) for name, domain in wishes.items()]
             for lab in asked:
                 until(f"{lab['id']} is ready", lambda lab=lab: calls.lab(lab["id"])["phase"] == "READY", 400)  # type: ignore[misc]
             self.busy, self.asleep = (str(lab["id"]) for lab in asked)
+            self.newer = brought.change(self.one.env(), self.one.folder / "brought")
+            self.lock = brought.locked(calls.lab(self.busy))
+            self.promise("a lab runs on a pack that its team brought, and changed since", bool(self.lock), self.version)
             calls.put_person({"email": GRACE, "role": "member", "teams": ["default"]})
             calls.add_user(self.busy, GRACE, "member")
             self.token = str(calls.create_token({"label": "from region one"}, person=GRACE)["token"])
@@ -167,11 +174,14 @@ class Rehearsal:
         sizes = (0, 1, 4_096, 70_000, 1_500_000, 9)
         wanted = [(f"{prefix}{number}/ä file {number}.bin", sizes[number % len(sizes)]) for number in range(count)]
         wanted += [(f"shared/{prefix}{number}.csv", 2_000) for number in range(3)]
-        cell = person.run(person.start_kernel(KERNEL), WRITE.format(files=wanted))
+        cell = person.run(person.start_kernel(self._kernel(lab_id)), WRITE.format(files=wanted))
         told: dict[str, str] = {}
         for line in cell.text.splitlines():
             told |= json.loads(line)
         return {name if name.startswith("shared/") else f"homes/{person.user}/{name}": digest for name, digest in told.items()}
+
+    def _kernel(self, lab_id: str) -> str:
+        return brought.KERNEL if lab_id == self.busy else KERNEL
 
     def _backups(self) -> None:
         with self.one.calls() as calls:
@@ -190,12 +200,8 @@ class Rehearsal:
             FunctionName=f"{PREFIX}-back_up_tables", Payload=json.dumps(timer_event()).encode()
         )
         told = json.loads(answer["Payload"].read())
-        seen = f"{told.get('people')} people, {told.get('labs')} labs"
-        self.promise(
-            "the tables are kept in the second region",
-            bool(told.get("copied")),
-            f"{told.get('people')} people, {told.get('labs')} labs",
-        )
+        seen = f"{told.get('people')} people, {told.get('packs')} versions of a pack, {told.get('labs')} labs"
+        self.promise("the tables are kept in the second region", bool(told.get("copied")) and told.get("wanting") == [], seen)
 
     def _finished(self, backup: Any) -> bool:
         if backup["state"] == "FAILED":
@@ -294,8 +300,16 @@ class Rehearsal:
                 for name, digest in self.files[self.busy].items()
                 if name[0] == "h"
             }
-            cell = person.run(person.start_kernel(KERNEL), READ.format(names=list(mine)))
-            self.promise("a kernel there reads them", json.loads(cell.text or "{}") == mine)
+            kernel = person.start_kernel(brought.KERNEL)
+            cell = person.run(kernel, READ.format(names=list(mine)))
+            self.promise("a kernel of the brought pack reads them", json.loads(cell.text or "{}") == mine)
+            there = person.run(kernel, brought.SEEN).text.strip()
+            self.promise("and has what was brought", there == brought.VERSION, f"humanize {there}")
+            lock, now = brought.locked(calls.lab(self.busy)), brought.newest(self.two.env())
+            self.promise("it is made from the very lock it had", bool(lock) and lock == self.lock, lock[:16])
+            self.promise(
+                "a new lab would get the newest version", now == self.newer != self.version, f"{now}, not {self.version}"
+            )
         lost = len(self.late)
         self.say(f"  · written after the backup, and lost with the region: {lost} files (the RPO)")
 

@@ -1,10 +1,10 @@
 """How does a stage begin again in another region? From its newest table snapshot and its labs' newest backups, a step at a time.
 
-    back_up      every night and when asked: people, labs, backups and agreements as lists beside the labs' backups, and in the
-                 second region
+    back_up      every night and when asked: people, packs, labs, backups and agreements as lists beside the labs' backups, and
+                 in the second region
     plan         what could be had back, and what is back already; changes nothing
-    people · shelves · lab · files · rest · agreements     the steps; `tools.rebuild` asks for them in this order, as often as
-                 it takes
+    people · packs · shelves · lab · files · rest · agreements     the steps; `tools.rebuild` asks for them in this order, as
+                 often as it takes
 
 Agreements come last: a timetable does not stop a lab whose files are still on their way.
 
@@ -19,17 +19,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.backups import agreements, pruning, rules, s3, store, tables
+from chalicelib.backups import agreements, environments, pruning, rules, s3, store, tables
 from chalicelib.backups.rules import Backup, Restore, Shelf, State
 from chalicelib.backups.starting import fresh_id, start_restore
 from chalicelib.labs import service as labs
 from chalicelib.labs.rules import Phase
 from chalicelib.labs.service import Asking
+from chalicelib.packs import service as packs
 from chalicelib.people import service as people
 from chalicelib.people.rules import Principal, Role, scopes_of
 from chalicelib.runtime import settings
 from chalicelib.runtime.clock import iso, parse_iso
-from chalicelib.runtime.errors import BadInput, Conflict, NotFound
+from chalicelib.runtime.errors import BadInput, Conflict, NotFound, PackBroken
+from chalicelib.runtime.log import logger
 from chalicelib.runtime.store import commit
 
 OPERATOR = "operator"
@@ -43,13 +45,17 @@ def back_up(now: datetime) -> Value:
     """A snapshot of the tables, here and in the second region; older ones are thinned out."""
     known, here, second = settings.current(), s3.here(), s3.there()
     everybody, made = list(people.everybody()), list(labs.catalogue(now))
+    brought = list(packs.written())  # after the labs, so that each finds what it was made with
+    wanting = environments.keep(brought)
+    for key in wanting:
+        logger().error("a file of a team's pack cannot be had, so it is not carried to another region", key=key)
     agreed = agreements.written(everybody, made, now)
-    lists = {"people": everybody, "labs": made, "backups": _shelves(), "agreements": agreed}
+    lists = {"people": everybody, "packs": brought, "labs": made, "backups": _shelves(), "agreements": agreed}
     snapshot = tables.write(here, lists, known.stage, known.region, now)
     if second:
         tables.copy(here, second, snapshot)
     pruned = sum(tables.prune(place, now) for place in s3.places())
-    return snapshot.told() | {"copied": second is not None, "pruned": pruned}
+    return snapshot.told() | {"copied": second is not None, "pruned": pruned, "wanting": wanting}
 
 
 def _shelves() -> Iterator[Value]:
@@ -74,7 +80,7 @@ def plan() -> Value:
     snapshot = tables.newest(here)
     backups = {one["lab_id"]: one for one in tables.read(here, snapshot, "backups")}
     found = [_planned(value, backups.get(value["id"])) for value in tables.read(here, snapshot, "labs")]
-    counts = {name: len(tables.read(here, snapshot, name)) for name in ("people", "agreements")}
+    counts = {name: len(tables.read(here, snapshot, name)) for name in ("people", "packs", "agreements")}
     return {"snapshot": snapshot.told(), **counts, "labs": found}
 
 
@@ -113,6 +119,8 @@ def step(asked: Mapping[str, Any], now: datetime) -> Value:
             return plan()
         case "people":
             return take_in_people(now)
+        case "packs":
+            return take_in_packs(now)
         case "shelves":
             return take_in_shelves()
         case "lab":
@@ -124,7 +132,7 @@ def step(asked: Mapping[str, Any], now: datetime) -> Value:
         case "agreements":
             return take_in_agreements(now)
         case word:
-            raise BadInput(f"'{word}' is no step", "plan, people, shelves, lab, files, rest or agreements")
+            raise BadInput(f"'{word}' is no step", "plan, people, packs, shelves, lab, files, rest or agreements")
 
 
 def take_in_people(now: datetime) -> Value:
@@ -132,6 +140,12 @@ def take_in_people(now: datetime) -> Value:
     values = tables.read(s3.here(), tables.newest(s3.here()), "people")
     added = sum(people.take_in(value, now, OPERATOR, _request()) for value in values)
     return {"added": added, "known": len(values) - added}
+
+
+def take_in_packs(now: datetime) -> Value:
+    """Teams' own packs with their locks, in every version; `wrong` says of which the files are not to be had."""
+    values = tables.read(s3.here(), tables.newest(s3.here()), "packs")
+    return environments.take_in(values, now, OPERATOR, _request())
 
 
 def take_in_shelves() -> Value:
@@ -162,8 +176,11 @@ def _put(backup: Backup) -> bool:
 
 
 def lab(lab_id: str, now: datetime) -> Value:
-    """The lab, made anew: with its people and a new, empty file system."""
-    made = labs.rebuild(_value(lab_id), now, OPERATOR, _request())
+    """The lab, made anew: with its people and a new, empty file system. Without a phase when its pack is not here."""
+    try:
+        made = labs.rebuild(_value(lab_id), now, OPERATOR, _request())
+    except PackBroken as error:
+        return {"lab_id": lab_id, "phase": "", "cause": error.message, "generation": 0}
     return {"lab_id": made.id, "phase": str(made.phase), "cause": made.cause, "generation": made.generation}
 
 

@@ -38,5 +38,5 @@ def drill_backups(_event: dict[str, Any]) -> dict[str, int]:
 @bp.schedule(Cron(45, 3, "*", "*", "?", "*"), name="back_up_tables")
 @schedule(clients=("s3",))
 def back_up_tables(_event: dict[str, Any]) -> dict[str, Any]:
-    """People, labs and backups as lists beside the labs' backups; also whenever an operator asks."""
+    """People, packs, labs, backups and agreements as lists beside the labs' backups; also whenever an operator asks."""
     return recovery.back_up(clock.now())

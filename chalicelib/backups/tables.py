@@ -1,6 +1,6 @@
 """How are the control plane's own tables kept outside of them? As checksummed lists of plain values, with an index written last.
 
-    tables/<moment>/people.jsonl.gz · labs.jsonl.gz · backups.jsonl.gz · agreements.jsonl.gz      one value a line
+    tables/<moment>/people.jsonl.gz · packs… · labs… · backups… · agreements.jsonl.gz             one value a line
     tables/<moment>/index.json                                                what each list holds and hashes to
 
 Values, not items: a list can be read by a later release, whatever its tables look like. Keeps true: a snapshot without an index
@@ -25,7 +25,7 @@ from chalicelib.runtime.clock import iso, parse_iso
 
 FOLDER = "tables/"
 FORMAT = 1
-LISTS = ("people", "labs", "backups", "agreements")
+LISTS = ("people", "packs", "labs", "backups", "agreements")
 KEPT_DAYS = 35  # every snapshot of so many days; of older ones the first of each month
 Value = dict[str, Any]
 

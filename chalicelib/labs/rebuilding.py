@@ -72,7 +72,7 @@ def rebuild(value: Mapping[str, Any], now: datetime, by: str, request: str) -> L
     lab = _designed(value, known, now, request)
     there = Conflict(f"lab {lab.id} was made at the same moment")
     mine = fitting.versions(lab) if known is None else ()
-    installed = [write for name, version in mine for write in packs.uses(name, version, lab.id)]
+    installed = [write for name, version in mine for write in packs.uses_again(name, version, lab.id)]
     told = partial(fact, "LabRebuilt", lab, now, by=by, request=request, before=known, after=lab, generation=value["generation"])
     admitted = partial(limits.readmit, lab.team, lab.id, need_of(lab), now)
     if known is None:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from functools import cache
 
-from chalicelib.packs import adding, own, reading, s3, shipped, store, yaml_files
+from chalicelib.packs import adding, carrying, own, reading, s3, shipped, store, yaml_files
 from chalicelib.packs.adding import Asking, add, remove
+from chalicelib.packs.carrying import keys, take_in, written
 from chalicelib.packs.own import OwnPack
 from chalicelib.packs.rules import Pack, PackSummary
-from chalicelib.packs.s3 import Offer
+from chalicelib.packs.s3 import Offer, bucket
 from chalicelib.runtime.errors import BadInput, PackBroken
 from chalicelib.runtime.store import Write
 
-__all__ = ["Asking", "Offer", "OwnPack", "add", "remove"]
+__all__ = ["Asking", "Offer", "OwnPack", "add", "bucket", "keys", "remove", "take_in", "written"]
 
 
 @cache
@@ -66,7 +67,7 @@ def of(name: str, version: str) -> Pack:
     if not version:
         return resolve(name)
     found, pack = adding.of_version(name, version)
-    return own.located(pack, found, s3.bucket())
+    return own.located(pack, found, bucket())
 
 
 def uses(name: str, version: str, lab_id: str) -> tuple[Write, ...]:
@@ -77,6 +78,11 @@ def uses(name: str, version: str, lab_id: str) -> tuple[Write, ...]:
 def leaves(name: str, version: str, lab_id: str) -> tuple[Write, ...]:
     """The writes by which a lab that is gone no longer holds a team's own pack."""
     return (store.leave(name, lab_id),) if version else ()
+
+
+def uses_again(name: str, version: str, lab_id: str) -> tuple[Write, ...]:
+    """The same for a lab that begins again in another region. PackBroken when that version is not here."""
+    return carrying.uses_again(name, version, lab_id) if version else ()
 
 
 def offer(name: str, size: int, sha256: str) -> Offer:

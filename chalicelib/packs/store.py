@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
@@ -19,6 +20,9 @@ from chalicelib.runtime import store
 from chalicelib.runtime.clock import iso, parse_iso
 from chalicelib.runtime.errors import AppError, Conflict
 from chalicelib.runtime.store import Item, Write
+
+if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition
 
 PACKS = "PACKS"
 
@@ -41,13 +45,18 @@ def newest(name: str) -> tuple[OwnPack, int] | None:
 
 
 def of_version(name: str, version: str) -> OwnPack | None:
-    item = store.fetch(PackItem, f"PACK#{name}", f"VERSION#{version}")
+    item = store.fetch(PackItem, f"PACK#{name}", f"VERSION#{version}", consistent=True)
     return _pack(name, item) if item else None
 
 
 def all_newest() -> Iterator[OwnPack]:
     """By name."""
     return (_pack(item.sk, item) for item in PackItem.query(PACKS))
+
+
+def versions(name: str) -> Iterator[OwnPack]:
+    """All that there ever were, of a pack that is there."""
+    return (_pack(name, item) for item in PackItem.query(f"PACK#{name}", PackItem.sk.startswith("VERSION#")))
 
 
 def users(name: str, most: int = 20) -> list[str]:
@@ -62,8 +71,12 @@ def put(pack: OwnPack, before: tuple[OwnPack, int] | None) -> tuple[Write, Write
     touched = before[1] + 1 if before else 1
     now = PackItem(PACKS, pack.name, version=pack.version, said=said, touched=touched)
     same = (PackItem.touched == before[1]) if before else PackItem.pk.does_not_exist()
-    kept = PackItem(f"PACK#{pack.name}", f"VERSION#{pack.version}", version=pack.version, said=said)
-    return store.save(now, same, raced), store.save(kept)
+    return store.save(now, same, raced), keep(pack)
+
+
+def keep(pack: OwnPack) -> Write:
+    """A version, whichever the newest is."""
+    return store.save(PackItem(f"PACK#{pack.name}", f"VERSION#{pack.version}", version=pack.version, said=_said(pack)))
 
 
 def drop(name: str, touched: int) -> Write:
@@ -73,8 +86,17 @@ def drop(name: str, touched: int) -> Write:
 
 def use(pack: OwnPack, lab_id: str, refused: AppError) -> tuple[Write, Write]:
     """A lab is made with this version, provided it is still the newest."""
-    touch = store.update(PackItem(PACKS, pack.name), [PackItem.touched.add(1)], PackItem.version == pack.version, refused)
-    return touch, store.save(PackItem(f"PACK#{pack.name}", f"USE#{lab_id}", version=pack.version))
+    return _used(pack.name, pack.version, lab_id, PackItem.version == pack.version, refused)
+
+
+def use_again(name: str, version: str, lab_id: str, refused: AppError) -> tuple[Write, Write]:
+    """A lab that was made with this version holds it again, provided the pack is there."""
+    return _used(name, version, lab_id, PackItem.pk.exists(), refused)
+
+
+def _used(name: str, version: str, lab_id: str, provided: Condition, refused: AppError) -> tuple[Write, Write]:
+    touch = store.update(PackItem(PACKS, name), [PackItem.touched.add(1)], provided, refused)
+    return touch, store.save(PackItem(f"PACK#{name}", f"USE#{lab_id}", version=version))
 
 
 def leave(name: str, lab_id: str) -> Write:

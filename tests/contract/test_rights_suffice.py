@@ -267,6 +267,7 @@ def _own_pack(world: World) -> None:
     world.caller.call("DELETE", f"/labs/{lab}?data=delete")
     world.phase(lab, "DELETED")
     world.caller.call("DELETE", "/packs/mine")
+    world.caller.call("POST", "/packs", {"name": "mine", "files": named})
 
 
 def _billed(world: World) -> None:
@@ -286,11 +287,14 @@ def _billed(world: World) -> None:
 def _begun_again(world: World, lab: str) -> None:
     """Its records lost, the lab comes back from the snapshot and its backup, asked for by an operator."""
     dynamodb, table = world.session.client("dynamodb"), world.outputs["LabsTableName"]
-    items = dynamodb.query(
-        TableName=table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues={":pk": {"S": f"LAB#{lab}"}}
-    )["Items"]
-    for item in items:
-        dynamodb.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
+    for pk in (f"LAB#{lab}", "PACKS", "PACK#mine"):
+        named = {":pk": {"S": pk}}
+        items = dynamodb.query(TableName=table, KeyConditionExpression="pk = :pk", ExpressionAttributeValues=named)["Items"]
+        for item in items:
+            dynamodb.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
+    assert world.step("plan", lab)["packs"] == 1
+    assert world.step("packs", lab) == {"added": 1, "known": 0, "missing": 0, "wrong": []}
+    world.caller.call("DELETE", "/packs/mine")
     for word in ("plan", "people", "shelves", "lab"):
         world.step(word, lab)
     world.machine_is_ready(lab)

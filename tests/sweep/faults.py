@@ -15,11 +15,12 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.sim import explore
+from tests.fakes.sim import explore, pack_laws
 from tests.fakes.sim.cloud import Kept
 from tests.fakes.sim.explore import Explorer, Result, Violation
 from tests.fakes.sim.faults import KINDS, Plan
 from tests.fakes.sim.flows import FLOWS, Flow
+from tests.fakes.sim.evidence import Evidence
 from tests.fakes.sim.invariants import check
 from tests.fakes.sim.town import Town, Unit, simulated
 from tests.sweep.rows import BAKES, ENDS
@@ -77,6 +78,7 @@ class Sweeper(Explorer):
         for bake_id, bake in self.town.bakes().items():
             if self.flow.name in BAKES and bake["state"] not in ENDS[self.flow.name]:
                 yield f"got-over: one fault, and {bake_id} is {bake['state']} ({bake.get('cause', 'no cause')})"
+        yield from pack_laws.not_got_over(self.flow.name, Evidence(self.town))
 
     def run(self) -> Result:
         before, self.generation = self.flow.before, ""

@@ -14,6 +14,7 @@ LIFE = ("provision", "stop", "start", "scale", "teardown")
 WORK = ("backup", "restore", "drill", "damaged", "upgrade")
 BAKES = ("bake", "bake that fails", "in use", "rebake")
 PACKS = ("activate", "misfit", "deactivate")
+OWN_PACKS = ("bring", "change", "take away")
 UPKEEP = ("prune", "weekly", "audit", "tables", "migrate", "aggregate", "prices")
 ENDS: Mapping[str, tuple[str, ...]] = {  # the phase in which a flow ends when at most one thing goes wrong
     "provision": ("READY",),
@@ -30,7 +31,7 @@ ENDS: Mapping[str, tuple[str, ...]] = {  # the phase in which a flow ends when a
     "bake that fails": ("READY", "FAILED"),
     "in use": ("READY", "RETIRED"),
     "rebake": ("READY",),
-    **dict.fromkeys((*WORK, *PACKS, *UPKEEP, "rest"), ("READY",)),
+    **dict.fromkeys((*WORK, *PACKS, *OWN_PACKS, *UPKEEP, "rest"), ("READY",)),
 }
 MACHINES: Mapping[str, tuple[str, ...]] = {
     "provision_lab": ("provision", "undone"),

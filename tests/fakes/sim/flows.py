@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tests.fakes.sim import (
     bus,
+    packs,
     work,  # noqa: F401 - what machines can do
 )
 from tests.fakes.sim.builder import spoil
@@ -199,6 +200,9 @@ ROWS = (
     Flow("activate", ready, lambda town, lab: town.ask("POST", f"/labs/{lab}/packs", {"pack": "climate_modeling"})),
     Flow("misfit", full, lambda town, lab: town.ask("POST", f"/labs/{lab}/packs", {"pack": "climate_modeling"})),
     Flow("deactivate", equipped, lambda town, lab: town.ask("DELETE", f"/labs/{lab}/packs/climate_modeling")),
+    Flow("bring", packs.nothing_but_files, packs.bring),
+    Flow("change", packs.in_use, packs.change),
+    Flow("take away", packs.added, packs.take_away),
     Flow("prune", backed_up, fired("prune_backups"), ("prune_backups",)),
     Flow("weekly", backed_up, fired("drill_backups"), ("drill_backups",)),
     Flow("audit", ready, fired("check_audit"), ("check_audit",)),

@@ -117,24 +117,28 @@ def installed(cloud: Cloud, **settings_: str) -> Iterator[None]:
 def fresh() -> None:
     """Whatever production code keeps between invocations is gone."""
     from chalicelib.labs import calling
+    from chalicelib.packs import adding
     from chalicelib.people import service as people
 
     people.forget()
     calling._stage_secret.cache_clear()
+    adding.of_version.cache_clear()
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """A new process: it begins without memories, and those of another one that is under way stay as they are."""
     from chalicelib.labs import calling
+    from chalicelib.packs import adding
     from chalicelib.people import service as people
 
-    known, secret = people._known, calling._stage_secret
+    known, secret, version = people._known, calling._stage_secret, adding.of_version
     people._known, calling._stage_secret = {}, lru_cache(maxsize=1)(secret.__wrapped__)
+    adding.of_version = lru_cache(maxsize=64)(version.__wrapped__)
     try:
         yield
     finally:
-        people._known, calling._stage_secret = known, secret
+        people._known, calling._stage_secret, adding.of_version = known, secret, version
 
 
 def _signed(cloud: Cloud, headers: Any) -> tuple[int, str]:

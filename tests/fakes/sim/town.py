@@ -283,7 +283,9 @@ class Town:
         return _Doing(lambda: self.machines.speak(instance_id), done)
 
     def _ask(self, name: str, _again: bool) -> _Doing:
-        one = next(one for one in self.asks.get("queue", ()) if one["id"] == name)
+        one = next((one for one in self.asks.get("queue", ()) if one["id"] == name), None)
+        if one is None:  # it was answered meanwhile
+            raise LookupError(name)
 
         def act() -> Answer:
             return self._sent(self.people[one["who"]], one["method"], one["url"], one["body"], one["key"])
