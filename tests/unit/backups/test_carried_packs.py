@@ -128,16 +128,14 @@ def test_asked_again_nothing_changes_and_what_a_team_added_here_stays(brought: B
     assert brought.stage.lab(brought.lab_id).pack_version == brought.first
 
 
-def test_a_run_that_broke_off_after_the_files_is_simply_given_again(brought: Brought, monkeypatch: pytest.MonkeyPatch) -> None:
-    from chalicelib.packs import carrying
-
+@pytest.mark.parametrize("where", ["s3.keep", "_known"])
+def test_a_run_that_broke_off_is_simply_given_again(brought: Brought, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     lost(brought)
-    real = carrying._known
-    monkeypatch.setattr(carrying, "_known", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        step(brought, "packs")
+    with monkeypatch.context() as patch:
+        patch.setattr(f"chalicelib.packs.carrying.{where}", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            step(brought, "packs")
     assert brought.stage.tables("labs") == [], "no record without its files"
-    monkeypatch.setattr(carrying, "_known", real)
     assert step(brought, "packs")["added"] == 2
 
 

@@ -22,6 +22,13 @@ def test_every_single_fault_of_stopping_a_lab_is_got_over() -> None:
     assert swept.struck["stop_machine"] > 5
 
 
+@pytest.mark.parametrize("flow", ["bring", "take away"])
+def test_every_single_fault_while_a_teams_own_pack_comes_or_goes_is_got_over(flow: str) -> None:
+    swept = sweep(flow, 1)
+    assert [one.what for one in swept.result.violations] == []
+    assert swept.result.histories > 100
+
+
 def test_random_histories_of_a_seed_break_no_law() -> None:
     counted = batch(11, histories=4, steps=15)
     assert counted.histories >= 4
