@@ -17,10 +17,10 @@ from typing import Any
 
 from tests.fakes.sim import explore, pack_laws
 from tests.fakes.sim.cloud import Kept
+from tests.fakes.sim.evidence import Evidence
 from tests.fakes.sim.explore import Explorer, Result, Violation
 from tests.fakes.sim.faults import KINDS, Plan
 from tests.fakes.sim.flows import FLOWS, Flow
-from tests.fakes.sim.evidence import Evidence
 from tests.fakes.sim.invariants import check
 from tests.fakes.sim.town import Town, Unit, simulated
 from tests.sweep.rows import BAKES, ENDS

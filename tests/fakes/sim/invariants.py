@@ -544,7 +544,7 @@ def no_secrets(seen: Evidence) -> Iterator[str]:
         yield f"{place} holds {secret[:8]}…"
 
 
-import tests.fakes.sim.bake_laws  # noqa: E402, F401 - registers those of bakes
+import tests.fakes.sim.bake_laws  # noqa: E402 - registers those of bakes
 import tests.fakes.sim.pack_laws  # noqa: E402, F401 - and those of teams' own packs
 
 __all__ = ["LAWS", "Evidence", "Json", "LabSeen", "Law", "check"]

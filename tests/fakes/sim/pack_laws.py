@@ -59,7 +59,8 @@ def pack_version(seen: Evidence) -> Iterator[str]:
     for name, newest in packs.newest.items():
         known = packs.versions.get((name, str(newest.get("version"))))
         if known is None or known["said"] != newest["said"]:
-            yield f"new labs of {name} get version {newest.get('version')}, of which there is {'another' if known else 'no'} record"
+            record = "another" if known else "no"
+            yield f"new labs of {name} get version {newest.get('version')}, of which there is {record} record"
 
 
 @law("pack-held", "a lab that is not gone holds the very version that it names, and that pack stays", always=True)
