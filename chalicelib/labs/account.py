@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.images import service as images
-from chalicelib.labs import census, ec2, efs, findings, iam, naming, reports, route53, store, teardown, work
+from chalicelib.labs import census, ec2, efs, findings, iam, machine_store, naming, reports, route53, store, teardown, work
 from chalicelib.labs.census import Census
 from chalicelib.labs.findings import GRACE, Finding, Verdict
 from chalicelib.labs.journal import Entry, Kind, State
@@ -168,7 +168,7 @@ REMOVALS: dict[str, Callable[[Thing], None]] = {
     Kind.STORAGE_GROUP: lambda thing: ec2.remove_group(thing.id),
     Kind.MACHINE_GROUP: lambda thing: ec2.remove_group(thing.id),
     What.WORKFLOW: _stop,
-    What.TOKEN: lambda thing: commit(store.spent(thing.lab_id, thing.name)),
+    What.TOKEN: lambda thing: commit(machine_store.spent(thing.lab_id, thing.name)),
     What.WORK: lambda thing: work.end_stale(thing.lab_id, thing.name),
 }
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.labs import evidence, store
+from chalicelib.labs import evidence, machine_store, store
 from chalicelib.labs.evidence import Limits
 from chalicelib.labs.machines import Evidence, Heartbeat, Machine, Running
 from chalicelib.labs.provisioning import fact
@@ -50,7 +50,8 @@ def heard(lab: Lab, machine: Machine, report: Mapping[str, Any], now: datetime) 
     if not (told or _worth(machine, beat, said, limits)):
         return
     try:
-        commit(store.beat(machine, beat, said, _running(lab, report) if told else None), *told, *_active(lab, machine, beat, now))
+        kept = machine_store.beat(machine, beat, said, _running(lab, report) if told else None)
+        commit(kept, *told, *_active(lab, machine, beat, now))
     except Superseded:
         if told:
             _only_kept(machine, beat, said)
@@ -59,7 +60,7 @@ def heard(lab: Lab, machine: Machine, report: Mapping[str, Any], now: datetime) 
 def _only_kept(machine: Machine, beat: Heartbeat, said: Evidence | None) -> None:
     """The lab moved on, or a newer beat was first: then who has a server is for later news to tell."""
     try:
-        commit(store.beat(machine, beat, said, None))
+        commit(machine_store.beat(machine, beat, said, None))
     except Superseded:
         return
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from chalicelib.labs import beats, causes, equipping, fitting, naming, releases, store, sts, work
+from chalicelib.labs import beats, causes, equipping, fitting, machine_store, naming, releases, store, sts, work
 from chalicelib.labs.machines import Expect, Machine, Member
 from chalicelib.labs.provisioning import fact, host_name
 from chalicelib.labs.rules import Lab, Phase, Step
@@ -44,13 +44,13 @@ def claim(lab_id: str, instance_id: str, headers: Mapping[str, str], body: str, 
         raise sts.refused("another role or instance signed")
     lab, machine, people = store.whole(lab_id)
     if machine is None or machine.instance_id != instance_id:
-        machine = store.machine(lab_id, consistent=True)
+        machine = machine_store.load(lab_id, consistent=True)
     if machine is None or machine.instance_id != instance_id:
         raise NotFound("this machine is not (yet) in the lab's journal", "ask again in a moment")
     token = f"{TOKEN}{lab_id}.{_own_secret(lab_id, instance_id)}"
     refused = Conflict("this machine was claimed and has been ready since", "a lost machine is replaced, not claimed again")
     told = fact("MachineClaimed", lab, now, by=f"machine:{instance_id}", instance_id=instance_id)
-    commit(store.claimed(machine, _digest(token), now, refused), told)
+    commit(machine_store.claimed(machine, _digest(token), now, refused), told)
     return {"token": token, "login_key": base64.b64encode(login_key(lab_id)).decode(), "orders": orders(lab, people)}
 
 
@@ -59,9 +59,9 @@ def machine_of(token: str) -> Machine:
     lab_id, _, secret = token.removeprefix(TOKEN).partition(".")
     if not token.startswith(TOKEN) or not secret or not naming.is_lab_id(lab_id):
         raise Unauthenticated("this is not a machine's token")
-    machine = store.machine(lab_id)
+    machine = machine_store.load(lab_id)
     if machine is None or not hmac.compare_digest(machine.token_hash, _digest(token)):
-        machine = store.machine(lab_id, consistent=True)
+        machine = machine_store.load(lab_id, consistent=True)
     if machine is None or not hmac.compare_digest(machine.token_hash, _digest(token)):
         raise Unauthenticated("this machine's token does not count (any more)")
     return machine
@@ -103,13 +103,13 @@ def ready(machine: Machine, boot_id: str, address: str, steps: Sequence[Step], n
         return
     where = reached_at(machine.lab_id, address)
     if (machine.ready_boot, machine.address) != (boot_id, where):
-        commit(store.booted(machine, boot_id, where))
+        commit(machine_store.booted(machine, boot_id, where))
     lab = store.load(machine.lab_id, consistent=True)
     after = replace(lab, steps=tuple(steps), address=where if lab.phase is Phase.READY else lab.address)
     by = f"machine:{machine.instance_id}"
     moved = after.address != lab.address
     _note(lab, after, *([fact("LabAddressChanged", lab, now, by=by, before=lab, after=after, address=where)] if moved else []))
-    waiting = store.waiting(machine.lab_id)
+    waiting = machine_store.waiting(machine.lab_id)
     if waiting and waiting.expect is Expect.READY and waiting.generation == machine.generation == lab.generation:
         workflows.succeed(waiting.token, {"expect": Expect.READY})
 
@@ -126,7 +126,7 @@ def failed(machine: Machine, word: str, cause: str, log_tail: Sequence[str], now
     after = replace(lab, cause=said, cause_hint=hint, log_tail=tail)
     if not _note(lab, after, fact("MachineStep", lab, now, by=by, before=lab, after=after, **data)):
         commit(fact("MachineStep", lab, now, by=by, **data))
-    waiting = store.waiting(machine.lab_id)
+    waiting = machine_store.waiting(machine.lab_id)
     if waiting and waiting.expect is Expect.READY and waiting.generation == lab.generation:
         workflows.fail(waiting.token, "MachineFailed", said)
     return None

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.images import service as images
 from chalicelib.images.rules import Bake
-from chalicelib.labs import ec2, efs, iam, logs, naming, route53, s3, sqs, store
+from chalicelib.labs import ec2, efs, iam, logs, machine_store, naming, route53, s3, sqs, store
 from chalicelib.labs.findings import Finding, Verdict
 from chalicelib.labs.journal import Entry, Kind
 from chalicelib.labs.needs import need_of
@@ -147,10 +147,10 @@ def _of_labs(living: Iterable[Lab]) -> Iterator[Thing]:
     for lab in living:
         if lab.moving:
             yield Thing(What.LAB, lab.id, lab.id, state=lab.phase)
-        left = store.waiting(lab.id)
+        left = machine_store.waiting(lab.id)
         if left:
             yield Thing(What.TOKEN, lab.id, lab.id, name=left.token, made_at=lab.changed_at, generation=left.generation)
-        for one in store.works(lab.id):
+        for one in machine_store.works(lab.id):
             if one.open:
                 yield Thing(What.WORK, f"{lab.id}/{one.id}", lab.id, one.id, one.asked_at, one.state, one.generation)
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, assert_never
 
-from chalicelib.labs import ec2, iam, naming, sessions, store, userdata, work
+from chalicelib.labs import ec2, iam, machine_store, naming, sessions, store, userdata, work
 from chalicelib.labs.machines import Expect, Machine, Waiting
 from chalicelib.labs.making import current
 from chalicelib.labs.provisioning import fact, patience, rights_of
@@ -34,7 +34,7 @@ def await_machine(lab_id: str, generation: int, expect: Expect, token: str) -> N
     waiting = Waiting(token, expect, generation)
     with workflows.answered(token, MachineFailed, MachineGone):
         lab = current(lab_id, generation, *MOVING)
-        commit(*store.wait(lab, waiting))
+        commit(*machine_store.wait(lab, waiting))
         answer(lab, waiting)
 
 
@@ -56,7 +56,7 @@ def answer(lab: Lab, waiting: Waiting, *, news: bool = False) -> bool:
 
 
 def _is_ready(lab: Lab, generation: int, hopeless: tuple[str, ...]) -> bool:
-    machine = store.machine(lab.id, consistent=True)
+    machine = machine_store.load(lab.id, consistent=True)
     if machine and machine.ready_for(generation):
         return True
     if lab.cause:
@@ -137,9 +137,9 @@ def start_machine(lab_id: str, generation: int, now: datetime) -> None:
 
 def _expect_boot(lab: Lab) -> None:
     """Only a boot that follows this start counts as ready."""
-    machine = store.machine(lab.id, consistent=True) or Machine(lab.id, lab.instance_id, 0)
+    machine = machine_store.load(lab.id, consistent=True) or Machine(lab.id, lab.instance_id, 0)
     if machine.generation != lab.generation:
-        commit(store.holds(lab), store.expect_boot(machine, lab.generation))
+        commit(store.holds(lab), machine_store.expect_boot(machine, lab.generation))
 
 
 def _take_release(lab: Lab, seen: ec2.Seen) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from chalicelib.images import service as images
-from chalicelib.labs import ec2, efs, fitting, iam, naming, rights, route53, store, userdata
+from chalicelib.labs import ec2, efs, fitting, iam, machine_store, naming, rights, route53, store, userdata
 from chalicelib.labs.journal import Entry, Kind, State, machine_token
 from chalicelib.labs.making import Book, current
 from chalicelib.labs.rules import BakedFrom, Command, Interrupted, Lab, Patience, Phase, audited, settle
@@ -214,7 +214,7 @@ def _launch(book: Book, entry: Entry, order: ec2.Order, baked: BakedFrom | None,
         data |= {"image": {"bake_id": baked.bake_id, "baked_at": iso(baked.baked_at)} if baked else None}
         told = fact("MachineLaunched", lab, now, before=lab, after=after, **data)
         known = _KnownAlready(f"{made} is noted")
-        return store.change(lab, after, store.moved_on(lab)), store.new_machine(lab, made, known), told
+        return store.change(lab, after, store.moved_on(lab)), machine_store.new_machine(lab, made, known), told
 
     try:
         book.make(entry, lambda: ec2.launch(order), lambda made: ec2.terminate([made]), also)
@@ -243,7 +243,7 @@ def open_lab(lab_id: str, generation: int, now: datetime) -> None:
     lab = current(lab_id, generation, Phase.PROVISIONING, Phase.STARTING, Phase.SCALING, Phase.READY)
     if lab.phase is Phase.READY:
         return
-    machine = store.machine(lab_id, consistent=True)
+    machine = machine_store.load(lab_id, consistent=True)
     if machine is None or not machine.ready_for(machine.generation):
         raise MachineFailed("the machine never said that it is ready")
     seen = ec2.see(lab.instance_id) if lab.instance_id else None

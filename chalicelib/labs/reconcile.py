@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.images import rules as rules_of_images
 from chalicelib.images import service as images
-from chalicelib.labs import account, ec2, remedies, store, teardown, work
+from chalicelib.labs import account, ec2, machine_store, remedies, store, teardown, work
 from chalicelib.labs.power import FILES_KEPT, LOST, answer
 from chalicelib.labs.provisioning import fact, patience, point_name
 from chalicelib.labs.remedies import Execution, Remedy
@@ -154,7 +154,7 @@ def _tell_power(lab: Lab, seen: ec2.Seen, state: str, at: str, now: datetime) ->
 
 def tell_workflow(lab: Lab, *, news: bool = True) -> None:
     """Answer the workflow that waits on this lab's machine, if what it waits for holds, or never will."""
-    waiting = store.waiting(lab.id)
+    waiting = machine_store.waiting(lab.id)
     if waiting is None or waiting.generation != lab.generation or not lab.moving:
         return
     try:

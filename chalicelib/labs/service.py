@@ -13,7 +13,20 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.labs import access, beats, fitting, logs, naming, rebuilding, rules, sessions, stopping, store, work
+from chalicelib.labs import (
+    access,
+    beats,
+    fitting,
+    logs,
+    machine_store,
+    naming,
+    rebuilding,
+    rules,
+    sessions,
+    stopping,
+    store,
+    work,
+)
 from chalicelib.labs.access import login as login
 from chalicelib.labs.environment import Use
 from chalicelib.labs.machines import Evidence, Machine, Notice
@@ -325,7 +338,7 @@ def stop_by_rule(lab_id: str, now: datetime, reason: str, hint: str, writes: Seq
 def give_notice(lab: Lab, what: Notice | None) -> tuple[Write, ...]:
     """People on a lab's machine are warned (None: no longer), provided the lab is as it was read."""
     after = replace(lab, stops_at=what.at if what else None)
-    return store.change(lab, after, store.moved_on(lab)), store.notice(lab, what)
+    return store.change(lab, after, store.moved_on(lab)), machine_store.notice(lab, what)
 
 
 def lease() -> timedelta:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chalicelib.labs import store
+from chalicelib.labs import machine_store
 from chalicelib.labs.machines import Heartbeat, Machine
 from chalicelib.labs.rules import Lab, Phase
 from chalicelib.runtime.clock import parse_iso
@@ -24,7 +24,7 @@ def last_of(lab: Lab, machine: Machine | None, now: datetime) -> datetime | None
 
 def noted(lab: Lab) -> datetime | None:
     """What is worth keeping with the lab before its machine is forgotten."""
-    machine = store.machine(lab.id, consistent=True)
+    machine = machine_store.load(lab.id, consistent=True)
     beat = machine.heartbeat if machine else None
     ends = [lab.last_session, _end(beat) if beat else None, beat.at if beat and beat.servers else None]
     return max((one for one in ends if one), default=None)

@@ -18,7 +18,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from chalicelib.labs.environment import LabKernel
 from chalicelib.labs.journal import Kept, Kind, Receipt, Removed
-from chalicelib.labs.machines import Evidence, Heartbeat, Notice, Running
+from chalicelib.labs.machines import Evidence, Heartbeat, Machine, Notice, Running
 from chalicelib.labs.rules import BakedFrom, Step
 from chalicelib.runtime.clock import iso, parse_iso
 from chalicelib.runtime.store import Item, bind
@@ -275,3 +275,20 @@ class Anything(Item):
 
 for _model in (Row, Anything, LabItem, MachineItem, MemberItem, WaitItem, WorkItem, AccountItem):
     bind(_model, LABS)
+
+
+def machine_of(item: MachineItem) -> Machine:
+    return Machine(
+        lab_id=item.pk.removeprefix("LAB#"),
+        instance_id=item.instance_id,
+        generation=int(item.generation),
+        token_hash=item.token_hash or "",
+        claimed_at=item.claimed_at,
+        ready_boot=item.ready_boot or "",
+        past_boot=item.past_boot or "",
+        address=item.address or "",
+        heartbeat=item.heartbeat,
+        evidence=item.evidence,
+        notice=item.notice,
+        running=item.running,
+    )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib.labs import reconcile, rules, store, work
+from chalicelib.labs import machine_store, reconcile, rules, store, work
 from chalicelib.labs.machines import Evidence
 from chalicelib.labs.provisioning import fact, patience
 from chalicelib.labs.rules import WORKFLOWS, Command, Lab, Phase
@@ -26,7 +26,7 @@ def stop_by_rule(lab_id: str, now: datetime, reason: str, hint: str, writes: Seq
     after = rules.command(lab, Command.STOP, now, patience(), request)
     after = replace(after, cause=reason, cause_hint=hint, asked_by="")
     told = fact("LabStopping", after, now, request=request, before=lab, after=after, reason=reason)
-    commit(store.change(lab, after, store.moved_on(lab)), store.notice(lab, None, on), told, *writes)
+    commit(store.change(lab, after, store.moved_on(lab)), machine_store.notice(lab, None, on), told, *writes)
     work.end_all(lab, work.away(after).message)
     workflows.start(WORKFLOWS[after.phase], after.id, after.generation, after.correlation_id)
     return after

@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.labs import beats, store
+from chalicelib.labs import beats, machine_store, store
 from chalicelib.labs.machines import Machine, Work, WorkState
 from chalicelib.labs.provisioning import fact
 from chalicelib.labs.rules import Lab, Phase
@@ -52,7 +52,7 @@ def assign(lab_id: str, work: Work) -> None:
 
 def save(lab_id: str, generation: int, token: str, now: datetime) -> None:
     """Have the machine save people's work before it stops; one that has not been heard of lately is not waited for."""
-    work, machine = Work(f"{SAVE}-{generation}", SAVE, {"seconds": SAVE_SECONDS}, token, now), store.machine(lab_id)
+    work, machine = Work(f"{SAVE}-{generation}", SAVE, {"seconds": SAVE_SECONDS}, token, now), machine_store.load(lab_id)
     heard = machine.heartbeat.at if machine and machine.heartbeat else None
     if heard is None or now - heard > 2 * beats.lease(settings.current()):
         workflows.fail(token, AWAY, "the machine has not been heard of lately: nothing was saved before it stops")
@@ -65,15 +65,16 @@ def _able(lab: Lab, kind: str) -> bool:
 
 
 def _leave(lab: Lab, work: Work) -> None:
-    known = store.work(lab.id, work.id)
+    known = machine_store.work(lab.id, work.id)
     if known and not known.open:
         return _answer(replace(known, token=work.token))
     if not _able(lab, work.kind):
         raise away(lab)
     if known and known.generation != lab.generation:
         raise Superseded(f"lab {lab.id} was started anew since this was ordered")
+    reported_meanwhile = Conflict("it was reported meanwhile")
     try:
-        commit(*store.leave_work(lab, replace(work, generation=lab.generation), known, Conflict("it was reported meanwhile")))
+        commit(*machine_store.leave_work(lab, replace(work, generation=lab.generation), known, reported_meanwhile))
     except Conflict:
         return _leave(store.load(lab.id, consistent=True), work)
     return None
@@ -89,7 +90,7 @@ def end_all(lab: Lab, why: str) -> None:
     Also of what is done: its machine may go before it can repeat a report whose answer was lost. What a later generation was
     asked (to save before it stops) is not this one's.
     """
-    for work in store.works(lab.id):
+    for work in machine_store.works(lab.id):
         if work.open and work.generation <= lab.generation:
             _end(lab.id, work, WorkState.FAILED, cause=why, error=AWAY)
         elif work.generation == lab.generation:
@@ -98,7 +99,7 @@ def end_all(lab: Lab, why: str) -> None:
 
 def end_stale(lab_id: str, work_id: str) -> None:
     """Close one piece that its lab's machine will never do, unless it may do it after all."""
-    lab, known = store.load(lab_id, consistent=True), store.work(lab_id, work_id)
+    lab, known = store.load(lab_id, consistent=True), machine_store.work(lab_id, work_id)
     if known and known.open and (not _able(lab, known.kind) or known.generation != lab.generation):
         _end(lab_id, known, WorkState.FAILED, cause=away(lab).message, error=AWAY)
 
@@ -110,13 +111,14 @@ def open_work(lab: Lab) -> list[dict[str, Any]]:
     """What the machine has to do, oldest first."""
     if lab.phase is not Phase.READY and lab.phase not in SAVING:
         return []
-    todo = [work for work in store.works(lab.id) if work.open and work.generation == lab.generation and _able(lab, work.kind)]
+    works = machine_store.works(lab.id)
+    todo = [one for one in works if one.open and one.generation == lab.generation and _able(lab, one.kind)]
     return [{"id": one.id, "kind": one.kind, "order": dict(one.order)} for one in sorted(todo, key=lambda one: one.asked_at)]
 
 
 def reported(machine: Machine, work_id: str, state: str, report: Mapping[str, Any], cause: str, now: datetime) -> None:
     """Keep what the machine says of a piece of work, and tell whoever waits. NotFound: it is not wanted (any more)."""
-    work = store.work(machine.lab_id, work_id)
+    work = machine_store.work(machine.lab_id, work_id)
     if work is None or work.error == AWAY:
         raise _unwanted(work_id)
     if not work.open:
@@ -141,7 +143,7 @@ def _saved(lab: Lab, machine: Machine, report: Mapping[str, Any], now: datetime)
 
 def _goes_on(work: Work, report: Mapping[str, Any], now: datetime) -> None:
     running = replace(work, state=WorkState.RUNNING, report=report, heard_at=now)
-    commit(store.note_work(running, _unwanted(work.id)))
+    commit(machine_store.note_work(running, _unwanted(work.id)))
     workflows.beat(work.token)
 
 
@@ -157,10 +159,10 @@ def _end(
     """Close a piece of work once, whoever comes first; then answer by the token that is left with it now."""
     closed = replace(work, state=state, report=report or {}, cause=cause if error else "", error=error)
     try:
-        commit(store.note_work(closed, NotFound("it is closed")), *told)
+        commit(machine_store.note_work(closed, NotFound("it is closed")), *told)
     except NotFound:
         logger().info("work was closed by another", work_id=work.id)
-    known = store.work(lab_id, work.id)
+    known = machine_store.work(lab_id, work.id)
     if known:
         _answer(known)
 

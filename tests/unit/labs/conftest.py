@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Chalice
 
-from chalicelib.labs import reconcile, store
+from chalicelib.labs import machine_store, reconcile, store
 from chalicelib.labs.rules import Lab, Phase
 from chalicelib.labs.work import SAVE
 from chalicelib.runtime import aws, clock
@@ -99,7 +99,7 @@ class Stage:
 
     def saved(self) -> bool:
         """Machines that are about to stop save what people have open."""
-        asked = [work for lab_id in self.claimed for work in store.works(lab_id) if work.open and work.kind == SAVE]
+        asked = [work for lab_id in self.claimed for work in machine_store.works(lab_id) if work.open and work.kind == SAVE]
         return any(self.say(work.lab_id, f"work/{work.id}", state="done", report={}).status == 204 for work in asked)
 
     def news(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.labs import account, schedules, store
+from chalicelib.labs import account, machine_store, schedules, store
 from chalicelib.labs.account import Asked
 from chalicelib.labs.findings import Finding, Verdict
 from chalicelib.labs.journal import Kind, State
@@ -242,13 +242,13 @@ def test_places_follow_the_labs_that_exist(stage: Stage, hand: Hand) -> None:
 
 def test_a_workflow_that_nobody_waits_for_is_stopped_and_a_spent_token_forgotten(stage: Stage, hand: Hand) -> None:
     lab_id = stage.ready()
-    assert store.waiting(lab_id) is not None
+    assert machine_store.waiting(lab_id) is not None
     arn = "arn:aws:states:us-east-1:123456789012:stateMachine:aws-research-wizard-test-stop_lab"
     stage.stories.start_execution(arn, f"{lab_id}-9", json.dumps({"lab_id": lab_id, "generation": 9}))
     report = found(look(stage))
     assert {name: one.outcome for name, one in report.items()} == {f"stop_lab/{lab_id}-9": "done"}
     assert stage.stories.of(lab_id).status == "ABORTED"
-    assert store.waiting(lab_id) is None
+    assert machine_store.waiting(lab_id) is None
 
 
 def test_messages_that_nobody_could_take_are_reported(stage: Stage, hand: Hand) -> None:

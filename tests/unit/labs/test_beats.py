@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.labs import beats, evidence, store
+from chalicelib.labs import beats, evidence, machine_store
 from chalicelib.labs.evidence import Limits
 from chalicelib.runtime import clock
 from chalicelib.runtime import store as runtime_store
@@ -40,7 +40,7 @@ class Lab:
 
     @property
     def machine(self) -> Any:
-        return store.machine(self.id, consistent=True)
+        return machine_store.load(self.id, consistent=True)
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_a_beat_that_comes_twice_or_late_changes_nothing(lab: Lab) -> None:
 
 def test_a_beat_of_the_boot_before_the_last_stop_is_not_heard(lab: Lab) -> None:
     known = lab.machine
-    runtime_store.commit(store.expect_boot(known, known.generation + 1))
+    runtime_store.commit(machine_store.expect_boot(known, known.generation + 1))
     assert lab.beat(server(), boot_id=known.ready_boot) == 0
 
 

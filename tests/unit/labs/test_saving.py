@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.labs import store, tasks, work
+from chalicelib.labs import machine_store, store, tasks, work
 from chalicelib.labs.machines import WorkState
 from chalicelib.labs.rules import Phase
 from tests.conftest import Context
@@ -63,7 +63,7 @@ def test_a_machine_that_says_nothing_is_waited_for_no_longer_than_the_state_allo
     stage.stories.time_out(lab_id)
     stage.run()
     assert stage.lab(lab_id).phase is Phase.STOPPED
-    assert [one.state for one in store.works(lab_id)] == [WorkState.FAILED], "and nothing stays open"
+    assert [one.state for one in machine_store.works(lab_id)] == [WorkState.FAILED], "and nothing stays open"
 
 
 def test_a_machine_that_was_not_heard_of_lately_is_not_waited_for(stage: Stage, lab_id: str, waiting: Waiting) -> None:  # noqa: F811
@@ -107,7 +107,7 @@ def test_a_delete_overtakes_what_saves(stage: Stage, lab_id: str) -> None:
 def test_what_a_report_says_of_people_is_in_no_fact(stage: Stage, lab_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     noted: dict[str, Any] = {}
     monkeypatch.setattr(work, "fact", lambda *_, **data: noted.update(data))
-    machine = store.machine(lab_id)
+    machine = machine_store.load(lab_id)
     assert machine
     work._saved(store.load(lab_id), machine, SAVED | {"kernels": "many"}, stage.now)
     assert noted == {"by": f"machine:{machine.instance_id}", "saved": 3, "terminals": 1}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.labs import store, tasks, work
+from chalicelib.labs import machine_store, tasks, work
 from chalicelib.labs.machines import Work
 from chalicelib.labs.rules import Phase
 from chalicelib.runtime import workflows
@@ -136,14 +136,14 @@ def test_a_report_between_look_and_leave_is_not_lost(
     """The second assignment read the work while it was open, and meets it closed when it writes."""
     order(lab_id)
     waiting.gone.add("t1")
-    leave = store.leave_work
+    leave = machine_store.leave_work
 
     def meanwhile(*asked: Any) -> Any:
-        monkeypatch.setattr(store, "leave_work", leave)
+        monkeypatch.setattr(machine_store, "leave_work", leave)
         report(stage, lab_id, report={"files": 3})
         return leave(*asked)
 
-    monkeypatch.setattr(store, "leave_work", meanwhile)
+    monkeypatch.setattr(machine_store, "leave_work", meanwhile)
     order(lab_id, token="t2")
     assert waiting.answers == [("t2", "done", {"files": 3})]
 
@@ -211,7 +211,7 @@ def test_a_lab_that_is_not_known_fails_the_task(stage: Stage, waiting: Waiting) 
 def test_trouble_while_assigning_is_told_to_whoever_waits(
     stage: Stage, lab_id: str, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "work", lambda *_: (_ for _ in ()).throw(RuntimeError("away")))
+    monkeypatch.setattr(machine_store, "work", lambda *_: (_ for _ in ()).throw(RuntimeError("away")))
     order(lab_id)
     assert waiting.answers == [("t1", "Retryable", "away")]
 
