@@ -23,14 +23,18 @@ class Usage:
     def __init__(self, storage: Path, state: Path, every: float = MEASURE_SECONDS) -> None:
         self._storage, self._kept, self._every = storage, path(state), every
         self._bytes: int | None = (files.read_json(self._kept) or {}).get("bytes")
-        self._counted = time.monotonic() - every
+        self._counted: float | None = None
         self._busy = threading.Lock()
 
     def bytes(self) -> int | None:
-        """Return the last count (None before the first), and start another when it is old."""
-        if time.monotonic() - self._counted >= self._every and self._busy.acquire(blocking=False):
+        """Return the last count (None before the first), and start another when it is old: that one is for later askers."""
+        known = self._bytes
+        if self._old() and self._busy.acquire(blocking=False):
             threading.Thread(target=self._count, name="usage", daemon=True).start()
-        return self._bytes
+        return known
+
+    def _old(self) -> bool:
+        return self._counted is None or time.monotonic() - self._counted >= self._every
 
     def _count(self) -> None:
         try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +44,13 @@ def machine(tmp_path: Path) -> Machine:
     }
     (tmp_path / "bundle").mkdir()
     return Machine.from_env({**ENV, **own, "AWR_PYTHON": "/usr/bin/python3", "AWR_UV": "uv"})
+
+
+@pytest.fixture
+def nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder to be in: nobody who fetches something may leave it there."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    yield
+    assert list(here.iterdir()) == [], "something was written into the current folder"

@@ -23,6 +23,9 @@ printf '#!/bin/sh\nDIR=/usr/lib/samtools/bin; . /usr/lib/other/x\n' > "$3/usr/bi
 """
 
 
+pytestmark = pytest.mark.usefixtures("nothing_here")
+
+
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An apt and a dpkg that only play."""

@@ -19,10 +19,11 @@ libcurl4 | 7.88-10+deb12u2 | somewhere bookworm/main amd64 Packages
 """
 APT = """#!/bin/sh
 here=$(dirname "$0"); echo "apt-get $*" >> "$here/calls"
-for word; do case $word in
+while [ "$1" = -o ]; do shift 2; done
+case $1 in
   update) touch "$here/fresh" ;;
-  *=*) case $word in Dir*) ;; *) printf '%s' "$word" > "${word%%=*}_${word#*=}_amd64.deb" ;; esac ;;
-esac; done
+  download) shift 2; for pin; do printf '%s' "$pin" > "${pin%%=*}_${pin#*=}_amd64.deb"; done ;;
+esac
 """
 CACHE = """#!/bin/sh
 here=$(dirname "$0"); echo "apt-cache $*" >> "$here/calls"
@@ -49,9 +50,12 @@ def lock(*pins: tuple[str, str]) -> str:
 WHOLE = lock(("libc6", "2.36"), ("r-base-core", "4.2.2-2"), ("r-cran-irkernel", "1.3.2-1"))
 
 
+pytestmark = pytest.mark.usefixtures("nothing_here")
+
+
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Debian that only plays: a package's file holds its name and version."""
+    """A Debian that only plays: a package's file holds its name and version. It takes `-o` words first, as apt does."""
     folder = tmp_path / "programs"
     folder.mkdir()
     for name, text in {"apt-get": APT, "apt-cache": CACHE, "dpkg-query": QUERY, "dpkg": DPKG}.items():
