@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aws_research_wizard.client.shapes import KernelView, LabPackView, LabView
 
 PAUSE_SECONDS = 1.5
-STATES = {"ready": State.DONE, "failed": State.FAILED}
+STATES = {"ready": State.DONE, "failed": State.FAILED, "stalled": State.FAILED}
 domain = click.option("--domain", required=True, metavar="PACK", help="The field: a pack's name (see: packs list).")
 on_request = click.option(
     "--kernel", "kernels", multiple=True, metavar="KEY", help="Also a kernel that comes on request only; may be said again."
@@ -44,8 +44,8 @@ def activate(lab: str, domain: str, kernels: tuple[str, ...], no_wait: bool, out
             return
         done = _followed(calls, asked, domain, output)
         pack = _pack(done, domain)
-        if pack is None or pack["state"] == "failed":
-            raise _failed(done, domain, pack["cause"] if pack else None)
+        if pack is None or pack["state"] in ("failed", "stalled"):
+            raise _failed(done, domain, pack)
         emit(output, done, lambda: _there(done, domain))
 
 
@@ -99,11 +99,13 @@ def _kernels(lab: "LabView", pack: str) -> "Sequence[KernelView]":
     return [one for one in lab["kernels"] if one["pack"] == pack]
 
 
-def _failed(lab: "LabView", domain: str, cause: Any) -> Exception:
+def _failed(lab: "LabView", domain: str, pack: "LabPackView | None") -> Exception:
     from aws_research_wizard.client.errors import LabFailed
 
-    said = cause or ("it was taken out again meanwhile" if lab["phase"] == "READY" else f"the lab is {lab['phase']} now")
-    return LabFailed(lab["id"], f"{domain} was not activated: {said}", f"{PROGRAM} jupyter status {lab['id']}")
+    gone = "it was taken out again meanwhile" if lab["phase"] == "READY" else f"the lab is {lab['phase']} now"
+    cause, hint = (pack["cause"], pack["hint"]) if pack else (gone, None)
+    ended = "is not there yet" if pack and pack["state"] == "stalled" else "was not activated"
+    return LabFailed(lab["id"], f"{domain} {ended}: {cause or gone}", hint or f"{PROGRAM} jupyter status {lab['id']}")
 
 
 def _there(lab: "LabView", domain: str) -> str:

@@ -51,7 +51,7 @@ def page(lab: "LabView", cost: str = "") -> str:
             ("Hint", lab["hint"] or ""),
             ("Stops", stops(lab)),
             ("Domain", lab["domain"]),
-            ("Packs", "\n".join(map(pack, lab["packs"][1:]))),
+            ("Packs", "\n".join(pack(one) for one in lab["packs"] if not one["own"] or one["hint"])),
             ("Kernels", "\n".join(map(kernel, lab["kernels"]))),
             ("Machine", " · ".join(part for part in (lab["instance_type"], lab["instance_id"], price) if part)),
             ("Image", baked(lab)),
@@ -70,8 +70,11 @@ def page(lab: "LabView", cost: str = "") -> str:
 def pack(one: "LabPackView") -> str:
     """A pack that was activated, and how it stands."""
     also = f" with {', '.join(one['on_request'])}" if one["on_request"] else ""
-    said = {"ready": "", "failed": f" could not be activated: {one['cause']}"}.get(one["state"], f" {one['state']}")
-    return screen.paint(f"{one['name']}{also}{said}", "red" if one["state"] == "failed" else "")
+    failed = "has a kernel that failed" if one["own"] else "could not be activated"
+    causes = {"failed": f" {failed}: {one['cause']}", "stalled": f" is stalled: {one['cause']}"}
+    said = {"ready": "", **causes}.get(one["state"], f" {one['state']}")
+    hint = f"\n  {one['hint']}" if one["hint"] else ""
+    return screen.paint(f"{one['name']}{also}{said}", {"failed": "red", "stalled": "yellow"}.get(one["state"], "")) + hint
 
 
 def kernel(one: "KernelView") -> str:
@@ -82,8 +85,9 @@ def kernel(one: "KernelView") -> str:
 
 
 def offered(lab: "LabView") -> str:
-    """The kernels that people find."""
-    return ", ".join(one["display_name"] for one in lab["kernels"] if one["state"] != "failed")
+    """The kernels that people find, and those that are on their way."""
+    shown = [one for one in lab["kernels"] if one["state"] != "failed"]
+    return ", ".join(one["display_name"] + ("" if one["state"] == "ready" else f" ({one['state']})") for one in shown)
 
 
 def stops(lab: "LabView") -> str:

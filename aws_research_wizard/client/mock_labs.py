@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aws_research_wizard.client.mock_packs import MACHINES, arrive, kernel_views, pack_view
+from aws_research_wizard.client.mock_packs import MACHINES, arrive, kernel_views, pack_view, stall
 
 Json = dict[str, Any]
 Step = tuple[str, float, Json]
@@ -63,6 +63,7 @@ class MockLabs:
         self.now = EPOCH
         self.pending: dict[str, tuple[list[Step], str]] = {}
         self.newest = "0a1b2c3d4e5f"
+        self.activation_stalls = False  # nothing is heard of the next packs
         self.activation_fails_with = ""  # the cause with which the next packs are not activated
         self.upgrade_fails_with = ""  # the cause with which the next upgrades are taken back
 
@@ -123,7 +124,7 @@ class MockLabs:
 
     def move_on(self, lab: Json) -> None:
         if lab["phase"] == "READY":
-            arrive(lab, self.activation_fails_with)
+            stall(lab) if self.activation_stalls else arrive(lab, self.activation_fails_with)
         if lab["upgrading"]:
             done = {"release": self.newest, "newer_release": None} if not self.upgrade_fails_with else {}
             lab.update(upgrading=None, release_note=self.upgrade_fails_with or None, **done)

@@ -72,7 +72,7 @@ def kernel_views(pack: str, state: str = "ready") -> list[Json]:
 def pack_view(pack: str, state: str = "ready", *, own: bool = False) -> Json:
     """A pack as a lab shows it."""
     kernels = [one["name"] for one in _kernels(pack)]
-    return {"name": pack, "own": own, "on_request": [], "state": state, "cause": None, "kernels": kernels}
+    return {"name": pack, "own": own, "on_request": [], "state": state, "cause": None, "hint": None, "kernels": kernels}
 
 
 def arrive(lab: Json, cause: str = "") -> None:
@@ -83,6 +83,16 @@ def arrive(lab: Json, cause: str = "") -> None:
         for kernel in lab["kernels"]:
             if kernel["pack"] == pack["name"]:
                 kernel.update(state=state, cause=cause or None, **({} if cause else LOCK))
+
+
+def stall(lab: Json) -> None:
+    """Nothing was heard for long of the kernels that are on their way."""
+    cause = "its machine has said nothing of it for 45 minutes"
+    for pack in [one for one in lab["packs"] if one["state"] == "installing"]:
+        out = f"aws-research-wizard jupyter deactivate {lab['id']} --domain {pack['name']}"
+        pack.update(state="stalled", cause=cause, hint=f"it is offered if it comes after all, or take it out: {out}")
+        for kernel in [one for one in lab["kernels"] if one["pack"] == pack["name"]]:
+            kernel.update(state="stalled", cause=cause)
 
 
 def activate(lab: Json, pack: str) -> None:

@@ -937,7 +937,7 @@ class KernelView(BaseModel):
     """
     state: Annotated[str, Field(title="State")]
     """
-    installing, ready, or failed with a cause
+    installing, ready, failed with a cause, or stalled: nothing was heard of it for long
     """
     cause: Annotated[str | None, Field(title="Cause")]
     lock: Annotated[str | None, Field(title="Lock")]
@@ -1005,9 +1005,13 @@ class LabPackView(BaseModel):
     """
     state: Annotated[str, Field(title="State")]
     """
-    installing, ready, or failed: then it is not active, and the lab is as it was
+    installing, ready, failed: then it is not active, and the lab is as it was; or stalled: it may still come
     """
     cause: Annotated[str | None, Field(title="Cause")]
+    hint: Annotated[str | None, Field(title="Hint")]
+    """
+    What a person can do about it
+    """
     kernels: Annotated[list[str], Field(title="Kernels")]
 
 

@@ -646,7 +646,7 @@ class KernelView(TypedDict):
     """
     state: str
     """
-    installing, ready, or failed with a cause
+    installing, ready, failed with a cause, or stalled: nothing was heard of it for long
     """
     cause: str | None
     lock: str | None
@@ -711,9 +711,13 @@ class LabPackView(TypedDict):
     """
     state: str
     """
-    installing, ready, or failed: then it is not active, and the lab is as it was
+    installing, ready, failed: then it is not active, and the lab is as it was; or stalled: it may still come
     """
     cause: str | None
+    hint: str | None
+    """
+    What a person can do about it
+    """
     kernels: list[str]
 
 

@@ -110,6 +110,8 @@ def _changed(lab: Lab, left: Sequence[Use], tells: str, name: str, asking: Askin
     known = known_packs(moved)
     after = fitting.fresh(moved, known, f"p-{asking.now:%Y%m%d-%H%M%S}-{letters}")
     after = replace(after, notebooks=equipping.examples(after, known), changed_at=asking.now)
+    if lab.phase is Phase.READY and any(one.installing for one in after.kernels):
+        after = replace(after, deadline=fitting.check_by(after, asking.now, provisioning.patience().check))
     names = {one.name for one in lab.kernels if not one.failed} ^ {one.name for one in after.kernels if not one.failed}
     data: dict[str, Any] = {"pack": name, "kernels": sorted(names)}
     told = fact(tells, lab, asking.now, by=asking.who.email, request=asking.correlation_id, before=lab, after=after, **data)

@@ -12,9 +12,11 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """`installing`: asked for, and not heard of since. What came with the lab has no state until its machine speaks of it."""
+    """`installing`: asked for, and not heard of since; `stalled`: not for so long that it is said. Both are still asked for, and a
+    word of the machine counts whenever it comes. What came with the lab has no state until its machine speaks of it."""
 
     INSTALLING = "installing"
+    STALLED = "stalled"
     READY = "ready"
     FAILED = "failed"
 
@@ -59,6 +61,11 @@ class LabKernel:
     @property
     def installing(self) -> bool:
         return self.state == State.INSTALLING
+
+    @property
+    def awaited(self) -> bool:
+        """Is it asked for, and its machine still owes a word?"""
+        return self.state in (State.INSTALLING, State.STALLED)
 
     @property
     def failed(self) -> bool:

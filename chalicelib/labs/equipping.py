@@ -4,14 +4,14 @@ Every heartbeat is answered with all kernels that the lab's packs call for, and 
 that is lost, comes twice or late changes nothing, and a stop, a new machine or another release brings the same kernels.
 
 Keeps true: a lab whose machine says what is known already costs no write; an activation whose kernel cannot be made is withdrawn
-whole, and the cause stays with the lab.
+whole, and the cause stays with the lab; one of which nothing is heard is told of at the lab's next check, and still counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.labs import fitting, store
@@ -52,6 +52,18 @@ def heard(lab: Lab, machine: Machine, said: Sequence[Mapping[str, Any]], now: da
         commit(held, *of_teams(lab, after), *_told(lab, after, news, machine, now))
     except AppError:
         return  # said again with the next beat
+
+
+def looked_at(lab: Lab, now: datetime, usual: timedelta) -> None:
+    """A running lab's check has come: people are told of kernels that nothing was heard of. Next check after `usual` or sooner."""
+    lines = fitting.stalled(lab, now)
+    after = fitting.with_lines(lab, lines)
+    after = replace(after, deadline=fitting.check_by(after, now, usual))
+    told = [
+        fact("KernelStalled", lab, now + place * NEXT, kernel=one.name, pack=one.pack, cause=one.cause)
+        for place, one in enumerate(lines)
+    ]
+    commit(store.change(lab, after, store.moved_on(lab), store.unchanged(lab, *HELD)), *told)
 
 
 def _told(lab: Lab, after: Lab, news: fitting.Heard, machine: Machine, now: datetime) -> list[Write]:

@@ -1,7 +1,8 @@
 """Which kernels shall a lab's machine have, and what follows from what it says of them? Decisions only.
 
-    activated → installing → ready
-                         └→ failed: the whole activation is withdrawn, the lab is as it was, and a line says why
+    activated → installing ┬→ ready
+                  ↓     ↑  └→ failed: the whole activation is withdrawn, the lab is as it was, and a line says why
+                 stalled: nothing was heard for so long that people are told; whatever is heard then still counts
 
 Keeps true: a kernel that several packs name is there once, and stays until none of them is active; what a machine says counts
 only for the activation that it was told of (`asked`), so a late word about an earlier one changes nothing; a kernel that served
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.kernels import rules as kernels
@@ -22,6 +24,8 @@ from chalicelib.packs.rules import Kernel, Pack
 from chalicelib.runtime.errors import BadInput, near_miss
 
 CAUSE = 300
+PATIENCE = timedelta(minutes=45)
+"""So long nothing may be heard of a kernel: longer than the half hour after which a machine ends a command that installs."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ def _said(line: LabKernel, report: Mapping[str, Any] | None) -> LabKernel:
 
 def _came(before: LabKernel | None) -> bool:
     """Was it still on its way?"""
-    return before is None or before.installing
+    return before is None or before.awaited
 
 
 def _news(before: LabKernel | None, now: LabKernel) -> bool:
@@ -135,6 +139,37 @@ def _news(before: LabKernel | None, now: LabKernel) -> bool:
     if before is None or (before.state, before.lock, before.cause) == (now.state, now.lock, now.cause):
         return False
     return bool(before.state) or now.failed
+
+
+def check_by(lab: Lab, now: datetime, usual: timedelta) -> datetime:
+    """When a running lab is looked at next: sooner when kernels are on their way."""
+    return now + (min(PATIENCE, usual) if any(one.installing for one in lab.kernels) else usual)
+
+
+def stalled(lab: Lab, now: datetime) -> tuple[LabKernel, ...]:
+    """The kernels of which nothing was heard until the lab's check, as lines that say so."""
+    if lab.deadline is None or now < lab.deadline:
+        return ()
+    said = f"its machine has said nothing of it for {round(PATIENCE.total_seconds() / 60)} minutes"
+    return tuple(replace(one, state=State.STALLED, cause=said) for one in lab.kernels if one.installing)
+
+
+def advice(state: str, lab: Lab, pack: str) -> str | None:
+    """What a person can do about a pack whose kernels are not all there."""
+    command = "aws-research-wizard jupyter"
+    out = f"{command} deactivate {lab.id} --domain {pack}"
+    if state == State.STALLED:
+        return f"it is offered if it comes after all; look: {command} logs {lab.id}, or take it out: {out}"
+    if state != State.FAILED:
+        return None
+    again = f"ask for it again: {command} activate {lab.id} --domain {pack}"
+    return f"{again} --kernel KEY" if pack == lab.domain else f"{again}, or forget it: {out}"
+
+
+def with_lines(lab: Lab, lines: Iterable[LabKernel]) -> Lab:
+    """The lab with other lines for kernels that it has."""
+    known = {one.name: one for one in lines}
+    return replace(lab, kernels=tuple(known.get(one.name, one) for one in lab.kernels))
 
 
 def _withdrawn(

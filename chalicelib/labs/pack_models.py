@@ -16,7 +16,7 @@ class KernelView(Told):
     name: str
     display_name: str
     pack: str = Field(description="The pack that brought it")
-    state: str = Field(description="installing, ready, or failed with a cause")
+    state: str = Field(description="installing, ready, failed with a cause, or stalled: nothing was heard of it for long")
     cause: str | None
     lock: str | None = Field(description="SHA-256 of the lock it was made from, as its machine says; null: not told yet")
     solved: str | None = Field(description="The day that lock was solved")
@@ -40,8 +40,11 @@ class LabPackView(Told):
     name: str
     own: bool = Field(description="The lab's own pack, its domain")
     on_request: list[str] = Field(description="Kernels that were asked for by key")
-    state: str = Field(description="installing, ready, or failed: then it is not active, and the lab is as it was")
+    state: str = Field(
+        description="installing, ready, failed: then it is not active, and the lab is as it was; or stalled: it may still come"
+    )
     cause: str | None
+    hint: str | None = Field(description="What a person can do about it")
     kernels: list[str]
 
     @classmethod
@@ -50,16 +53,21 @@ class LabPackView(Told):
         uses = fitting.uses(lab)
         named = {use.pack for use in uses}
         lost = dict.fromkeys(one.pack for one in kernels if one.pack not in named)
-        return [cls._of(use, use.pack == lab.domain, kernels) for use in (*uses, *map(Use, lost))]
+        return [cls._of(use, lab, kernels) for use in (*uses, *map(Use, lost))]
 
     @classmethod
-    def _of(cls, use: Use, own: bool, kernels: list[KernelView]) -> LabPackView:
+    def _of(cls, use: Use, lab: Lab, kernels: list[KernelView]) -> LabPackView:
         mine = [one for one in kernels if one.pack == use.pack]
         states = {one.state for one in mine}
-        state = next((one for one in (State.FAILED, State.INSTALLING) if one in states), State.READY)
-        cause = next((one.cause for one in mine if one.cause), None)
+        state = next((one for one in (State.FAILED, State.STALLED, State.INSTALLING) if one in states), State.READY)
         return cls(
-            name=use.pack, own=own, on_request=list(use.also), state=state, cause=cause, kernels=[one.name for one in mine]
+            name=use.pack,
+            own=use.pack == lab.domain,
+            on_request=list(use.also),
+            state=state,
+            cause=next((one.cause for one in mine if one.cause), None),
+            hint=fitting.advice(state, lab, use.pack),
+            kernels=[one.name for one in mine],
         )
 
 

@@ -251,7 +251,7 @@ def open_lab(lab_id: str, generation: int, now: datetime) -> None:
     scaled = lab.phase is Phase.SCALING
     has = seen.instance_type if seen else lab.instance_type  # whatever was tried on the way, also by a start that died
     opened = replace(settle(lab, Command.OPEN, now, patience()), address=machine.address, ready_at=now, cause="", cause_hint="")
-    opened = replace(opened, instance_type=has)
+    opened = replace(opened, instance_type=has, deadline=fitting.check_by(opened, now, patience().check))
     data: dict[str, Any] = {"address": machine.address, "instance_type": has}
     told = fact("LabReady", lab, now + NEXT, before=lab, after=opened, **data)
     also = (fact("LabScaled", lab, now, instance_type=has),) if scaled else ()

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.images import rules as rules_of_images
 from chalicelib.images import service as images
-from chalicelib.labs import account, ec2, machine_store, remedies, store, teardown, work
+from chalicelib.labs import account, ec2, equipping, machine_store, remedies, store, teardown, work
 from chalicelib.labs.power import FILES_KEPT, LOST, answer
 from chalicelib.labs.provisioning import fact, patience, point_name
 from chalicelib.labs.remedies import Execution, Remedy
@@ -164,7 +164,7 @@ def tell_workflow(lab: Lab, *, news: bool = True) -> None:
 
 
 def check(lab: Lab, now: datetime) -> None:
-    """Is the machine of a READY lab still running? If not, say so; if so, look again in a while."""
+    """Is the machine of a READY lab still running? If not, say so; if so, look again in a while: at what it owes us, too."""
     if lab.phase is not Phase.READY:
         return
     seen = ec2.see(lab.instance_id)
@@ -176,7 +176,7 @@ def check(lab: Lab, now: datetime) -> None:
         _stopped_outside(lab, now)
         work.end_all(lab, STOPPED_OUTSIDE)
     elif lab.deadline is None or lab.deadline <= now:
-        commit(store.change(lab, replace(lab, deadline=now + patience().check), store.moved_on(lab)))
+        equipping.looked_at(lab, now, patience().check)
 
 
 def _stopped_outside(lab: Lab, now: datetime) -> None:

@@ -109,7 +109,7 @@ def fitted(seen: Evidence) -> Iterator[str]:
     for lab in seen.labs.values():
         kernels = [LabKernel(*row) for row in parsed(lab.get("kernels") or "[]")]
         for one in kernels:
-            if one.installing and lab.phase is Phase.READY:
+            if one.awaited and lab.phase is Phase.READY:
                 yield f"kernel {one.name} of lab {lab.id} is still being installed"
         there = {one.pack for one in kernels if not one.failed}
         for word in str(lab.get("packs") or "").split():

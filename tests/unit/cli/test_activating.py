@@ -2,7 +2,7 @@
 
 import pytest
 
-from aws_research_wizard.cli import activating
+from aws_research_wizard.cli import activating, cards
 from aws_research_wizard.client.mock import MockCloud
 from tests.unit.cli.conftest import Arw
 
@@ -39,6 +39,25 @@ def test_an_activation_that_fails_says_why_and_status_keeps_saying_it(arw: Arw, 
     assert ended.code == 1
     assert "machine_learning was not activated: no space left" in ended.err
     assert "machine_learning could not be activated: no space left" in " ".join(arw(f"jupyter status {lab}").out.split())
+
+
+def test_an_activation_that_stalls_ends_the_wait_and_status_says_what_can_be_done(
+    arw: Arw, cloud: MockCloud, lab: str
+) -> None:
+    cloud.activation_stalls = True
+    ended = arw(f"jupyter activate {lab} --domain machine_learning")
+    assert ended.code == 1
+    assert "machine_learning is not there yet: its machine has said nothing of it for 45 minutes" in ended.err
+    assert f"jupyter deactivate {lab} --domain machine_learning" in ended.err
+    said = " ".join(arw(f"jupyter status {lab}").out.split())
+    assert "machine_learning is stalled: its machine has said nothing of it for 45 minutes" in said
+    assert f"jupyter deactivate {lab} --domain machine_learning" in said
+
+
+def test_a_kernel_on_its_way_is_not_shown_as_one_that_is_there(arw: Arw, cloud: MockCloud, lab: str) -> None:
+    cloud.activation_stalls = True
+    arw(f"jupyter activate {lab} --domain machine_learning")
+    assert cards.offered(cloud.labs[lab]) == "Genomics (Python 3.11), Machine Learning (Python 3.11) (stalled)"
 
 
 def test_a_stopped_lab_gets_a_pack_with_its_next_start(arw: Arw, lab: str) -> None:

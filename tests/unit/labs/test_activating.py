@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from chalicelib.labs import activating, fitting, iam, releases
+from chalicelib.labs import activating, fitting, iam, reconcile, releases
 from chalicelib.labs.environment import LabKernel, Use
 from chalicelib.labs.rules import Lab, Phase
 from chalicelib.packs import service as packs
+from chalicelib.runtime import clock
 from chalicelib.runtime.errors import BadInput
 from tests.unit.labs.conftest import ADA, BOB, EVE, Stage
 
 CLIMATE = "climate_modeling"
 KERNEL = "climate_modeling-python"
+LONG = fitting.PATIENCE + timedelta(minutes=2)
 LOCK = {"lock": "ab" * 32, "solved": "2026-11-23", "pins": 61}
 
 
@@ -128,6 +131,47 @@ def test_a_kernel_that_served_and_fails_with_another_release_stays_asked_for(sta
     assert KERNEL in ordered(stage, lab_id)
     told(stage, lab_id, made(new))
     assert states(stage, lab_id)[CLIMATE] == "ready"
+
+
+def test_an_activation_of_which_nothing_is_heard_is_told_of_and_a_late_word_still_counts(stage: Stage) -> None:
+    lab_id = stage.ready()
+    add(stage, lab_id)
+    new = ordered(stage, lab_id)[KERNEL]
+    stage.sweep(fitting.PATIENCE - timedelta(minutes=1))
+    assert states(stage, lab_id)[CLIMATE] == "installing"
+    for _ in range(2):
+        stage.sweep(timedelta(minutes=2))
+    [pack] = [one for one in seen(stage, lab_id)["packs"] if one["name"] == CLIMATE]
+    assert (pack["state"], pack["cause"]) == ("stalled", "its machine has said nothing of it for 45 minutes")
+    assert f"jupyter deactivate {lab_id} --domain {CLIMATE}" in pack["hint"]
+    assert stage.facts(lab_id).count("KernelStalled") == 1, "it is told once"
+    assert ordered(stage, lab_id)[KERNEL]["asked"] == new["asked"], "it is still asked for"
+    told(stage, lab_id, made(new))
+    assert (states(stage, lab_id)[CLIMATE], stage.facts(lab_id).count("KernelReady")) == ("ready", 1)
+
+
+def test_a_stalled_activation_that_fails_late_is_withdrawn_like_any_other(stage: Stage) -> None:
+    lab_id = stage.ready()
+    add(stage, lab_id)
+    new = ordered(stage, lab_id)[KERNEL]
+    stage.sweep(LONG)
+    told(stage, lab_id, made(new, state="failed", cause="no space left"))
+    assert (stage.lab(lab_id).packs, states(stage, lab_id)[CLIMATE]) == ((), "failed")
+    assert set(ordered(stage, lab_id)) == {"genomics-python"}
+
+
+def test_what_was_activated_in_a_stopped_lab_is_waited_for_from_its_start(stage: Stage) -> None:
+    lab_id = stage.stopped()
+    add(stage, lab_id)
+    stage.sweep(LONG)
+    assert states(stage, lab_id)[CLIMATE] == "installing"
+    stage.asked(lab_id, "start")
+    stage.run()
+    stage.boot(lab_id)
+    reconcile.sweep(clock.now())  # by which its start was stamped
+    assert states(stage, lab_id)[CLIMATE] == "installing"
+    stage.sweep()
+    assert states(stage, lab_id)[CLIMATE] == "stalled"
 
 
 def test_asked_twice_is_one_activation_and_a_repeated_request_is_one_request(stage: Stage) -> None:
