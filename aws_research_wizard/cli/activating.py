@@ -109,10 +109,11 @@ def _failed(lab: "LabView", domain: str, pack: "LabPackView | None") -> Exceptio
 
 
 def _there(lab: "LabView", domain: str) -> str:
-    """Which kernels are offered now, and where the notebooks are."""
+    """Which kernels are offered now, and where the notebooks are that came with them."""
     names = ", ".join(one["display_name"] for one in _kernels(lab, domain)) or "all its kernels were there already"
     own = next((one["own"] for one in lab["packs"] if one["name"] == domain), False)
-    notebooks = "" if own or not lab["example_notebooks"] else f"\n{_tick()} Notebooks in ~/examples/{domain}"
+    place = "~/examples" if own else f"~/examples/{domain}"
+    notebooks = f"\n{_tick()} Notebooks in {place}" if lab["example_notebooks"] else ""
     return f"{_tick()} Lab {lab['id']} offers {names}; nobody was interrupted{notebooks}"
 
 

@@ -33,10 +33,12 @@ def notebooks(pack: str, folder: Path | None, lab: str, names: tuple[str, ...], 
     found = _only(library.templates(pack), names)
     if folder:
         copies = library.copy_to(folder, found)
-        emit(output, _told(copies, str(folder)), lambda: _copies(copies, str(folder), set()))
+        needed = [one for one in found if one.on_request]
+        emit(output, _told(copies, str(folder), needed), lambda: _copies(copies, str(folder), needed, "LAB"))
     elif lab:
-        place, copies, lacking = _into(lab, found)
-        emit(output, _told(copies, place), lambda: _copies(copies, place, lacking))
+        found_lab, copies, lacking = _into(lab, found)
+        place = f"{found_lab}:~/{FOLDER}"
+        emit(output, _told(copies, place, lacking), lambda: _copies(copies, place, lacking, found_lab))
     else:
         emit(output, [vars(one) for one in found], lambda: _list(found, pack))
 
@@ -52,8 +54,8 @@ def _only(found: "list[Template]", names: tuple[str, ...]) -> "list[Template]":
     return wanted
 
 
-def _into(word: str, found: "list[Template]") -> "tuple[str, list[Copied], set[str]]":
-    """Copies in one's home; where they are, and kernels that the lab lacks."""
+def _into(word: str, found: "list[Template]") -> "tuple[str, list[Copied], list[Template]]":
+    """Copies in one's home; in which lab that is, and those whose kernel it lacks."""
     from aws_research_wizard.client.errors import WizardError
     from aws_research_wizard.client.home import home
     from aws_research_wizard.packs import library
@@ -67,26 +69,42 @@ def _into(word: str, found: "list[Template]") -> "tuple[str, list[Copied], set[s
         mine.folder(FOLDER)
         read, write = (lambda name: mine.read(f"{FOLDER}/{name}")), (lambda name, text: mine.write(f"{FOLDER}/{name}", text))
         copies = [library.placed(one, read, write) for one in found]
-        return f"{lab['id']}:~/{FOLDER}", copies, {one.kernel for one in found} - mine.kernels()
+        there = mine.kernels()
+    return lab["id"], copies, [one for one in found if one.kernel not in there]
 
 
-def _told(copies: "list[Copied]", place: str) -> dict[str, object]:
+def _told(copies: "list[Copied]", place: str, lacking: "list[Template]") -> dict[str, object]:
     listed = [
         {"pack": one.template.pack, "file": one.template.file, "name": one.name, "state": one.state.value} for one in copies
     ]
-    return {"place": place, "notebooks": listed}
+    return {"place": place, "notebooks": listed, "kernels_lacking": sorted({one.kernel for one in lacking})}
 
 
-def _copies(copies: "list[Copied]", place: str, lacking: set[str]) -> str:
+def _copies(copies: "list[Copied]", place: str, lacking: "list[Template]", lab: str) -> str:
     tick = screen.paint("✔", "green")
     lines = [
         f"{tick} {one.name} {one.state.value}" + (f" (for {one.template.file})" if one.name != one.template.file else "")
         for one in copies
     ]
-    lines += [
-        f"{screen.paint('!', 'yellow')} the lab has no kernel {one}: choose another when you open them" for one in sorted(lacking)
-    ]
-    return "\n".join([*lines, f"  Place   {place}"])
+    lines.append(f"  Place   {place}")
+    for kernel in sorted({one.kernel for one in lacking}):
+        mine = [one for one in lacking if one.kernel == kernel]
+        who = f"lab {lab} does not have" if lab != "LAB" else "a lab has on request only"
+        lines.append(
+            f"{screen.paint('!', 'yellow')} {', '.join(one.file for one in mine)}: made for kernel {kernel}, which {who}"
+        )
+        lines.append(f"  Get it  {_way(mine[0], lab)}")
+    return "\n".join(lines)
+
+
+def _way(template: "Template", lab: str) -> str:
+    """How a lab gets the kernel of a template."""
+    also = f" --kernel {template.on_request}" if template.on_request else ""
+    return f"{PROGRAM} jupyter activate {lab} --domain {template.pack}{also}"
+
+
+def _kernel(one: "Template") -> str:
+    return f"{one.kernel}, on request: {_way(one, 'LAB')}" if one.on_request else one.kernel
 
 
 def _list(found: "list[Template]", pack: str) -> str:
@@ -94,7 +112,7 @@ def _list(found: "list[Template]", pack: str) -> str:
         rows = [(one.pack, one.file, one.title) for one in found]
         return screen.table(("PACK", "NOTEBOOK", "TITLE"), rows) + f"\n\nOne pack's: {PROGRAM} packs notebooks genomics"
     blocks = [
-        screen.block([("Notebook", one.file), ("Title", one.title), ("Kernel", one.kernel), ("Teaches", one.teaches)])
+        screen.block([("Notebook", one.file), ("Title", one.title), ("Kernel", _kernel(one)), ("Teaches", one.teaches)])
         for one in found
     ]
     hint = f"Copy them: {PROGRAM} packs notebooks {pack} --copy-to DIR, or --lab LAB"

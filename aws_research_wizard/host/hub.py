@@ -17,8 +17,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 from string import Template
 
-from aws_research_wizard.host import culling, files
-from aws_research_wizard.host import examples as more_examples
+from aws_research_wizard.host import culling, examples, files
 from aws_research_wizard.host.machine import MARKER, Machine
 from aws_research_wizard.host.orders import Orders
 from aws_research_wizard.host.steps import CommandFailed
@@ -98,11 +97,12 @@ def why_not(machine: Machine) -> CommandFailed:
 
 
 def _values(machine: Machine, orders: Orders) -> dict[str, str]:
-    python, examples = machine.hub_env / "bin/python", machine.bundle / "domain_packs" / orders.domain / "notebooks"
+    python, lessons = machine.hub_env / "bin/python", machine.bundle / "domain_packs" / orders.domain / "notebooks"
     code = {
         "storage": str(machine.storage),
-        "examples": str(examples) if orders.examples and examples.is_dir() else "",
-        "more_examples": str(more_examples.root(machine)),
+        "examples": str(lessons) if orders.examples and lessons.is_dir() else "",
+        "more_examples": str(examples.root(machine)),
+        "kernels": str(machine.kernel_specs),
         "runtime": str(machine.run / "servers"),
         "accounts": not machine.local,
         "singleuser": [str(python), "-P", "-m", "aws_research_wizard.host.singleuser"],

@@ -50,7 +50,7 @@ def maker(machine: Machine, log: Path) -> Maker:
 
 def registered(machine: Machine) -> list[str]:
     """Return the names of the kernels that Jupyter finds here."""
-    return sorted(spec.parent.name for spec in machine.kernel_specs.glob("*/kernel.json"))
+    return specs.names(machine.kernel_specs)
 
 
 def retire(machine: Machine, wanted: set[str]) -> list[str]:

@@ -15,7 +15,7 @@ from typing import IO, Any
 from jupyterhub.spawner import LocalProcessSpawner, set_user_setuid
 from traitlets import Bool, Unicode
 
-from aws_research_wizard.host import accounts, homes, processes, rescue, room
+from aws_research_wizard.host import accounts, examples, homes, processes, rescue, room
 from aws_research_wizard.host.accounts import Account
 from aws_research_wizard.host.rescue import Rescue
 from aws_research_wizard.host.room import Lack, Owner
@@ -27,6 +27,7 @@ class LabSpawner(LocalProcessSpawner):  # type: ignore[misc]  # jupyterhub ships
     storage = Unicode(help="The lab's file system.").tag(config=True)
     examples = Unicode(help="The pack's example notebooks; blank for none.").tag(config=True)
     more_examples = Unicode(help="Where the notebooks of packs are that were activated; blank for none.").tag(config=True)
+    kernels = Unicode(help="Where the lab's kernels are registered: notebooks of others are not laid.").tag(config=True)
     logs = Unicode(help="Where servers write their logs.").tag(config=True)
     runtime = Unicode(help="Where servers and kernels keep connection files: on the machine's own disk.").tag(config=True)
     accounts = Bool(False, help="Give every person a system account (on AWS).").tag(config=True)
@@ -95,13 +96,10 @@ class LabSpawner(LocalProcessSpawner):  # type: ignore[misc]  # jupyterhub ships
 
     def _settle_in(self, owner: Owner) -> tuple[Lack, str] | None:
         """Make the home ready; return what lacks room and where, None when there is some everywhere."""
-        storage, (examples, more) = (
-            Path(self.storage),
-            (Path(one) if one else None for one in (self.examples, self.more_examples)),
-        )
-        where = "home"
+        storage, where = Path(self.storage), "home"
+        own, more = (Path(one) if one else None for one in (self.examples, self.more_examples))
         try:
-            home = homes.settle_in(storage, examples, self.user.name, owner, more)
+            home = homes.settle_in(storage, self.user.name, examples.offers(own, more, Path(self.kernels)), owner)
             lack = room.lacking(home, owner)
             if lack is None:
                 lack, where = room.lacking(room.scratch(), owner), "machine"

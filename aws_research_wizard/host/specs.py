@@ -20,6 +20,11 @@ Own = Callable[[Path], Mapping[str, Any]]
 """Puts what a language brings (pictures) into a folder, and returns its own kernel.json."""
 
 
+def names(folder: Path) -> list[str]:
+    """Return the names of the kernels that Jupyter finds in `folder`."""
+    return sorted(spec.parent.name for spec in folder.glob("*/kernel.json"))
+
+
 def write(folder: Path, kernel: Kernel, env: Mapping[str, str], own: Own) -> None:
     """Register a kernel in `folder`, where Jupyter looks."""
     place, launcher = folder / kernel.name, resources("aws_research_wizard.host").joinpath(LAUNCHER).read_text()

@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
@@ -23,13 +23,17 @@ MOST_NAMES = 1000
 
 @dataclass(frozen=True)
 class Template:
-    """One notebook: `kernel` is what Jupyter calls its kernel, `teaches` its first paragraph."""
+    """One notebook: `kernel` is what Jupyter calls its kernel, `teaches` its first paragraph.
+
+    `on_request` is the key of a kernel that a lab has only when it was asked for; blank for others.
+    """
 
     pack: str
     field: str
     file: str
     title: str
     kernel: str
+    on_request: str
     teaches: str
 
     def content(self) -> str:
@@ -66,10 +70,12 @@ def _of(name: str) -> Iterator[Template]:
     own = shipped.said(name)
     if not own.get("examples"):
         return
-    kernels = {kernel.key: kernel.name for kernel in shipped.resolved(name, own).kernels}
+    kernels = {kernel.key: kernel for kernel in shipped.resolved(name, own).kernels}
     for one in own["examples"]:
-        plain = Template(name, str(own["title"]), str(one["file"]), str(one["title"]), kernels[one["kernel"]], "")
-        yield Template(*(plain.pack, plain.field, plain.file, plain.title, plain.kernel), _teaches(plain.content()))
+        kernel = kernels[one["kernel"]]
+        asked = kernel.key if kernel.on_request else ""
+        plain = Template(name, str(own["title"]), str(one["file"]), str(one["title"]), kernel.name, asked, "")
+        yield replace(plain, teaches=_teaches(plain.content()))
 
 
 def _teaches(text: str) -> str:

@@ -55,7 +55,7 @@ def heard(lab: Lab, machine: Machine, said: Sequence[Mapping[str, Any]], now: da
 
 
 def looked_at(lab: Lab, now: datetime, usual: timedelta) -> None:
-    """A running lab's check has come: people are told of kernels that nothing was heard of. Next check after `usual` or sooner."""
+    """A running lab's check has come: kernels that nothing was heard of are told; the next one comes after `usual`, or sooner."""
     lines = fitting.stalled(lab, now)
     after = fitting.with_lines(lab, lines)
     after = replace(after, deadline=fitting.check_by(after, now, usual))
@@ -83,7 +83,9 @@ def _told(lab: Lab, after: Lab, news: fitting.Heard, machine: Machine, now: date
 
 def examples(lab: Lab, known: Mapping[str, Pack]) -> int:
     """How many notebooks a lab with these packs lays into homes."""
-    return sum(len(known[use.pack].examples) for use in fitting.uses(lab) if use.pack in known) if lab.examples else 0
+    return (
+        sum(fitting.notebooks(known[use.pack], use.also) for use in fitting.uses(lab) if use.pack in known) if lab.examples else 0
+    )
 
 
 def of_teams(lab: Lab, after: Lab) -> list[Write]:

@@ -75,6 +75,12 @@ def _chosen(pack: Pack, also: Sequence[str]) -> list[Kernel]:
     return [kernel for kernel in pack.kernels if not kernel.on_request or kernel.key in also]
 
 
+def notebooks(pack: Pack, also: Sequence[str]) -> int:
+    """How many of a pack's notebooks people find: those whose kernel comes."""
+    there = {kernel.key for kernel in _chosen(pack, also)}
+    return sum(example.kernel in there for example in pack.examples)
+
+
 def on_request(pack: Pack, keys: Iterable[str]) -> tuple[str, ...]:
     """Keys of kernels that only come on request; those that come anyway need no asking. BadInput for others."""
     asked = set(keys)

@@ -127,7 +127,7 @@ def _designed(wish: Wish, asking: Asking) -> Lab:
         deadline=rules.deadline(Phase.PROVISIONING, now, patience()),
         examples=wish.notebook_examples,
         release=naming.release_of(settings.current().bundle_key),
-        notebooks=len(pack.examples) if wish.notebook_examples else 0,
+        notebooks=fitting.notebooks(pack, also) if wish.notebook_examples else 0,
         pack_version=pack.version,
         packs=(Use(wish.domain, also).word,) if also else (),
     )

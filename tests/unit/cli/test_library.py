@@ -22,7 +22,7 @@ def test_templates_are_listed_without_a_control_plane(nobody: Arw) -> None:
     assert "Kernel" in one.out
     assert "Teaches" in one.out
     said = json.loads(nobody("packs notebooks genomics --output json").out)
-    assert {"pack", "field", "file", "title", "kernel", "teaches"} == said[0].keys()
+    assert {"pack", "field", "file", "title", "kernel", "on_request", "teaches"} == said[0].keys()
 
 
 def test_they_are_copied_and_a_second_time_left_alone(nobody: Arw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,9 +51,22 @@ def test_they_are_copied_into_a_running_lab(arw: Arw, cloud: MockCloud, monkeypa
     ended = arw(f"packs notebooks climate_modeling --lab {lab}")
     assert ended.code == 0, ended.err
     assert f"{lab}:~/examples" in ended.out
-    assert "the lab has no kernel climate_modeling-python" in ended.out
+    said = " ".join(ended.out.split())
+    assert f"made for kernel climate_modeling-python, which lab {lab} does not have" in said
+    assert f"Get it aws-research-wizard jupyter activate {lab} --domain climate_modeling" in said
     assert len([name for name in hub.files if name.startswith("examples/")]) >= 2
     assert hub.tokens == set()
+
+
+def test_a_template_whose_kernel_comes_on_request_says_how_to_get_it(nobody: Arw, tmp_path: Path) -> None:
+    ended = nobody(f"packs notebooks genomics --copy-to {tmp_path}")
+    said = " ".join(ended.out.split())
+    assert "peaks-at-promoters.ipynb: made for kernel genomics-r, which a lab has on request only" in said
+    assert "Get it aws-research-wizard jupyter activate LAB --domain genomics --kernel r" in said
+    listed = " ".join(nobody("packs notebooks genomics").out.split())
+    assert "genomics-r, on request: aws-research-wizard jupyter activate LAB --domain genomics --kernel r" in listed
+    told = json.loads(nobody(f"packs notebooks genomics --copy-to {tmp_path} --output json").out)
+    assert told["kernels_lacking"] == ["genomics-r"]
 
 
 @pytest.mark.parametrize(

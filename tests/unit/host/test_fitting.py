@@ -202,6 +202,21 @@ def test_what_a_person_has_is_never_written_over_nor_written_through(machine: Ma
     assert list((tmp_path / "secret").iterdir()) == []
 
 
+def test_a_kernel_that_comes_later_brings_its_notebooks_and_nothing_that_a_person_removed(bench: Bench) -> None:
+    machine, kernel = bench.machine, '{"metadata": {"kernelspec": {"name": "%s"}}}'
+    own = machine.bundle / "domain_packs/base/notebooks"
+    files.write(own / "in-python.ipynb", kernel % OWN["name"])
+    files.write(own / "in-r.ipynb", kernel % "base-r")
+    [ada] = homes(machine, "ada@example.org")
+    bench.order(OWN)
+    bench.fit()
+    assert [one.name for one in (ada / "examples").iterdir()] == ["in-python.ipynb"]
+    (ada / "examples/in-python.ipynb").unlink()
+    bench.order(OWN, {**MORE, "name": "base-r", "language": "r"})
+    bench.fit()
+    assert [one.name for one in (ada / "examples").iterdir()] == ["in-r.ipynb"]
+
+
 @pytest.mark.usefixtures("notebooks")
 def test_nobody_gets_notebooks_where_none_are_wanted(machine: Machine) -> None:
     [ada] = homes(machine, "ada@example.org")

@@ -6,11 +6,11 @@ import os
 import stat
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
-from aws_research_wizard.host import accounts, boot, commands, files, homes, large, rescue, room, storage
+from aws_research_wizard.host import accounts, boot, commands, examples, files, homes, large, rescue, room, storage
 from aws_research_wizard.host.large import Place, Search
 from aws_research_wizard.host.machine import Machine
 from aws_research_wizard.host.rescue import Rescue
@@ -241,13 +241,13 @@ def test_example_that_does_not_fit_is_not_left_half(tmp_path: Path, monkeypatch:
     (tmp_path / "examples").mkdir()
     (tmp_path / "examples/one.ipynb").write_text("{}")
 
-    def half(_: Path, there: Path) -> None:
-        there.touch()
+    def half(_: object, there: IO[bytes]) -> None:
+        there.write(b"{")
         full()
 
-    monkeypatch.setattr(homes.shutil, "copyfile", half)
+    monkeypatch.setattr(examples.shutil, "copyfileobj", half)
     with pytest.raises(OSError, match="No space"):
-        homes.settle_in(tmp_path, tmp_path / "examples", "ada@example.org")
+        homes.settle_in(tmp_path, "ada@example.org", examples.offers(tmp_path / "examples", None, tmp_path))
     assert list((tmp_path / "homes/ada@example.org/examples").iterdir()) == []
 
 

@@ -6,33 +6,76 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aws_research_wizard.host import accounts, homes
+from aws_research_wizard.host import accounts, examples, files, homes
+from aws_research_wizard.host.examples import Offer
+
+IN_PYTHON, IN_R = ('{"metadata": {"kernelspec": {"name": "genomics-%s"}}}' % key for key in ("python", "r"))  # noqa: UP031
 
 
 @pytest.fixture
-def examples(tmp_path: Path) -> Path:
-    (tmp_path / "examples/deep").mkdir(parents=True)
-    (tmp_path / "examples/one.ipynb").write_text("{}")
-    (tmp_path / "examples/deep/two.csv").write_text("1")
-    return tmp_path / "examples"
+def lessons(tmp_path: Path) -> Path:
+    files.write(tmp_path / "lessons/one.ipynb", IN_PYTHON)
+    files.write(tmp_path / "lessons/deep/two.csv", "1")
+    return tmp_path / "lessons"
 
 
-def test_home_has_shared_and_examples(tmp_path: Path, examples: Path) -> None:
-    home = homes.settle_in(tmp_path, examples, "ada@example.org")
+def registered(tmp_path: Path, *names: str) -> Path:
+    for name in names:
+        files.write(tmp_path / "kernels" / name / "kernel.json", "{}")
+    return tmp_path / "kernels"
+
+
+@pytest.fixture
+def offered(tmp_path: Path, lessons: Path) -> list[Offer]:
+    return examples.offers(lessons, None, registered(tmp_path, "genomics-python"))
+
+
+def test_home_has_shared_and_examples(tmp_path: Path, offered: list[Offer]) -> None:
+    home = homes.settle_in(tmp_path, "ada@example.org", offered)
     assert home == tmp_path / "homes/ada@example.org"
     assert (home / "shared").readlink() == tmp_path / "shared"
     assert (home / "examples/deep/two.csv").read_text() == "1"
+    assert (home / "examples/one.ipynb").exists()
     assert home.stat().st_mode & 0o777 == 0o700
 
 
-def test_nothing_of_a_person_is_overwritten(tmp_path: Path, examples: Path) -> None:
-    home = homes.settle_in(tmp_path, examples, "ada@example.org")
+def test_nothing_of_a_person_is_overwritten(tmp_path: Path, offered: list[Offer]) -> None:
+    home = homes.settle_in(tmp_path, "ada@example.org", offered)
     (home / "examples/one.ipynb").write_text("mine")
     (home / "shared").unlink()
     (home / "shared").mkdir()
-    homes.settle_in(tmp_path, examples, "ada@example.org")
+    homes.settle_in(tmp_path, "ada@example.org", offered)
     assert (home / "examples/one.ipynb").read_text() == "mine"
     assert not (home / "shared").is_symlink()
+
+
+def test_a_notebook_is_laid_once_its_kernel_is_here(tmp_path: Path, lessons: Path) -> None:
+    files.write(lessons / "in-r.ipynb", IN_R)
+    files.write(lessons / "of-any-kernel.ipynb", "{}")
+    more = tmp_path / "more"
+    files.write(more / "climate/rain.ipynb", IN_R)
+    there = registered(tmp_path, "genomics-python")
+    home = homes.settle_in(tmp_path, "ada@example.org", examples.offers(lessons, more, there))
+    assert {one.name for one in (home / "examples").rglob("*.ipynb")} == {"one.ipynb", "of-any-kernel.ipynb"}
+    registered(tmp_path, "genomics-r")
+    homes.settle_in(tmp_path, "ada@example.org", examples.offers(lessons, more, there))
+    assert (home / "examples/in-r.ipynb").exists()
+    assert (home / "examples/climate/rain.ipynb").exists()
+
+
+@pytest.mark.parametrize("way", ["a link", "a file"])
+def test_a_server_starts_also_where_somebody_put_something_in_the_examples_place(
+    tmp_path: Path, offered: list[Offer], way: str
+) -> None:
+    home = homes.settle_in(tmp_path, "ada@example.org")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if way == "a link":
+        (home / "examples").symlink_to(elsewhere)
+    else:
+        (home / "examples").write_text("mine")
+    assert homes.settle_in(tmp_path, "ada@example.org", offered) == home
+    assert list(elsewhere.iterdir()) == [], "nothing is written through a link"
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../etc", "a/b", ".ssh"])

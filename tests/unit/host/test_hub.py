@@ -41,6 +41,7 @@ def test_hub_is_configured_from_orders(machine: Machine) -> None:
     assert config.ConfigurableHTTPProxy.should_start is False
     assert config.LabSpawner.storage == str(machine.storage)
     assert config.LabSpawner.examples.endswith("domain_packs/base/notebooks")
+    assert config.LabSpawner.kernels == str(machine.kernel_specs)
     assert config.LabSpawner.accounts is False
     assert config.Spawner.environment["AWR_INSTANCE_ID"] == machine.instance_id
     assert config.JupyterHub.template_vars["announcement"](None) == ""

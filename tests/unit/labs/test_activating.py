@@ -302,6 +302,17 @@ def test_kernels_on_request_come_with_the_lab_or_later(stage: Stage) -> None:
     assert set(ordered(stage, other)) == {"machine_learning-python"}
 
 
+def test_only_notebooks_whose_kernel_comes_are_counted(stage: Stage) -> None:
+    examples = packs.resolve("genomics").examples
+    in_python = sum(one.kernel == "python" for one in examples)
+    assert in_python < len(examples), "genomics has a lesson in R"
+    lab_id = stage.ready()
+    assert seen(stage, lab_id)["example_notebooks"] == in_python
+    add(stage, lab_id, "genomics", kernels=["r"])
+    assert seen(stage, lab_id)["example_notebooks"] == len(examples)
+    assert stage.lab(stage.requested(kernels=["r"])).notebooks == len(examples)
+
+
 # ---- decisions alone -------------------------------------------------------------------------------------------------------
 
 
