@@ -12,8 +12,8 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """`installing`: asked for, and not heard of since; `stalled`: not for so long that it is said. Both are still asked
-    for, and a word of the machine counts whenever it comes. What came with the lab has no state until its machine speaks of it."""
+    """`installing`: asked for, and not heard of since; `stalled`: not for so long that it is said. Both are still asked for,
+    so a word of the machine counts. What came with the lab has no state until its machine speaks of it."""
 
     INSTALLING = "installing"
     STALLED = "stalled"
