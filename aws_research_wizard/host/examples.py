@@ -27,7 +27,7 @@ ANY = "*"
 
 
 class Offer(NamedTuple):
-    """A pack's notebooks, the folder below `examples` where they go (blank: there itself), and for which kernels they are laid."""
+    """A pack's notebooks, the folder below `examples` where they go (blank: itself), and for which kernels they are laid."""
 
     folder: str
     notebooks: Path
