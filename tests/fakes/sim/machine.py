@@ -110,7 +110,8 @@ class Machines:
         """Are there kernels of its lab that it makes? It tells of them with its next beats."""
         lab = self.cloud.shelf("table.labs").get((f"LAB#{one['lab']}", "LAB"))
         mine = lab is not None and lab["phase"]["S"] == "READY" and lab.get("instance_id", {}).get("S") == one["id"]
-        return mine and any(row[3] in ("installing", "stalled") for row in json.loads(lab.get("kernels", {}).get("S", "[]")))
+        rows = json.loads(lab.get("kernels", {}).get("S", "[]")) if mine else []
+        return any(row[3:4] in (["installing"], ["stalled"]) for row in rows)
 
     def speak(self, instance_id: str) -> None:
         """The next thing this machine says."""
