@@ -31,6 +31,8 @@ SERVER = {
     "LabApp": {"news_url": None, "check_for_updates_class": "jupyterlab.NeverCheckForUpdate", "extension_manager": "readonly"},
 }
 """Settings of everybody's server: what is installed is the lab's matter, so nobody is asked to update it."""
+PAGE = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+"""JupyterLab's page: nobody is asked at their first visit whether they want news of Jupyter."""
 
 
 def configure(machine: Machine, orders: Orders) -> None:
@@ -51,6 +53,7 @@ def configure(machine: Machine, orders: Orders) -> None:
     files.write(machine.etc / "idle_culler_config.py", _render("idle_culler_config.py.template", values))
     files.write(machine.etc / "part", _render("part.template", values))
     files.write_json(machine.etc / "jupyter/jupyter_server_config.json", SERVER, files.PUBLIC)
+    files.write_json(machine.etc / "jupyter/labconfig/page_config.json", PAGE, files.PUBLIC)
     if orders.host:
         files.write(machine.etc / "Caddyfile", _render("Caddyfile.template", values))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -97,6 +98,7 @@ def test_link_leads_a_browser_to_jupyterlab(box: Box, visit: Visit) -> None:
     seen = browser.http.get("/hub/login", params={"ticket": box.world.ticket(LEAD, "lead")}, follow_redirects=True)
     assert (seen.status_code, seen.url.path) == (200, f"/user/{LEAD}/lab")
     assert "<title>JupyterLab</title>" in seen.text
+    assert re.search(r'"disabledExtensions": \[[^]]*"@jupyterlab/apputils-extension:announcements"', seen.text), "nobody is asked about news"
     assert not [one for one in (seen, *seen.history[1:]) if "ticket=" in str(one.url)], "a used ticket goes no further"
     assert browser.http.get(f"/user/{LEAD}/lab/api/settings").status_code == 200
     with browser.http.stream("GET", f"/hub/api/users/{LEAD}/server/progress") as progress:
