@@ -23,6 +23,7 @@ pytestmark = pytest.mark.local_cloud
 
 LEAD, MEMBER, VIEWER = "ada@example.org", "grace@example.org", "vera@example.org"
 KERNEL = "base-python"
+NO_NEWS = re.compile(r'"disabledExtensions": \[[^]]*"@jupyterlab/apputils-extension:announcements"')
 
 
 def orders(**changed: Any) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def test_link_leads_a_browser_to_jupyterlab(box: Box, visit: Visit) -> None:
     seen = browser.http.get("/hub/login", params={"ticket": box.world.ticket(LEAD, "lead")}, follow_redirects=True)
     assert (seen.status_code, seen.url.path) == (200, f"/user/{LEAD}/lab")
     assert "<title>JupyterLab</title>" in seen.text
-    assert re.search(r'"disabledExtensions": \[[^]]*"@jupyterlab/apputils-extension:announcements"', seen.text), "nobody is asked about news"
+    assert NO_NEWS.search(seen.text), "nobody is asked about news"
     assert not [one for one in (seen, *seen.history[1:]) if "ticket=" in str(one.url)], "a used ticket goes no further"
     assert browser.http.get(f"/user/{LEAD}/lab/api/settings").status_code == 200
     with browser.http.stream("GET", f"/hub/api/users/{LEAD}/server/progress") as progress:
