@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from bench.lab_start import ByHand
+from bench.lab_start import ByHand, open_and_run, quick_start
 from bench.measure import by_turns
-from tools.smoke import CELL, KERNEL, SmokeError, person_at, wizard
+from tools.smoke import SmokeError, wizard
 
 PACK = "genomics"
 SAVES, NEAR = 0.5, 1.2
@@ -70,20 +70,18 @@ class Cloud:
     def _lab(self, cell: bool) -> float:
         with self.here():
             began = time.perf_counter()
-            lab = wizard("jupyter", "quick-start", "--domain", PACK, "--team-size", "5", "--notebook-examples")
+            card = quick_start()
             try:
                 if cell:
-                    person = person_at(lab["id"])
-                    said = person.run(person.start_kernel(KERNEL), CELL)
-                    if said.error:
-                        raise RuntimeError(said.error)
+                    open_and_run(card.link)
                 seconds = time.perf_counter() - began
+                lab = wizard("jupyter", "status", card.lab_id)
                 if bool(lab.get("image")) != self.baked:
                     raise RuntimeError(f"{lab['id']} was to start from {'a baked' if self.baked else 'the plain'} image")
                 print(f"  {'baked' if self.baked else 'plain'}: {seconds:.1f} s · {_steps(lab)}", file=sys.stderr, flush=True)
                 return seconds
             finally:
-                wizard("jupyter", "delete", lab["id"], "--yes")
+                wizard("jupyter", "delete", card.lab_id, "--yes")
                 time.sleep(REST_SECONDS)
 
 

@@ -2,13 +2,14 @@
 
 The peer has its two environments ready on disk before the clock starts: the same locked hub, the same locked
 genomics kernel. Its clock covers what a person would do: start the hub, start a server, start the kernel, run a cell.
-Ours covers the request at the command line, the whole control plane, the machine's boot with its environments made anew, and the
-same server, kernel and cell.
+Ours covers the request at the command line, the whole control plane, the machine's boot with its environments made anew, the link
+that the command shows, and the same server, kernel and cell.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
 import socket
@@ -16,13 +17,13 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
 from bench.measure import by_turns
 from tools.hub import Person, wait_for
-from tools.smoke import CELL, KERNEL, person_at, wizard
+from tools.smoke import CELL, KERNEL, person_by, said, wizard
 
 ROOT = Path(__file__).resolve().parent.parent
 BOUND = 1.5
@@ -122,18 +123,39 @@ def _answers(url: str) -> bool | None:
         return None
 
 
+class Card(NamedTuple):
+    """What the end of quick-start shows."""
+
+    lab_id: str
+    link: str
+
+
+def quick_start() -> Card:
+    """A genomics lab, asked for as a person does who waits for its link."""
+    shown = said("jupyter", "quick-start", "--domain", "genomics", "--team-size", "5", "--notebook-examples")
+    lab, link = re.search(r"Lab (\S+) ready", shown), re.search(r"Open +(http\S+)", shown)
+    if not lab or not link:
+        raise RuntimeError(f"no link in: {shown}")
+    return Card(lab[1], link[1])
+
+
+def open_and_run(link: str) -> None:
+    """Follow the link and see the first cell's output."""
+    person = person_by(link)
+    cell = person.run(person.start_kernel(KERNEL), CELL)
+    if cell.error:
+        raise RuntimeError(cell.error)
+
+
 def lab_first_cell() -> float:
     """Seconds from the request of a genomics lab to the first cell's output; the lab is deleted after the clock stops."""
     began = time.perf_counter()
-    lab = wizard("jupyter", "quick-start", "--domain", "genomics", "--team-size", "5", "--notebook-examples")
+    card = quick_start()
     try:
-        person = person_at(lab["id"])
-        cell = person.run(person.start_kernel(KERNEL), CELL)
-        if cell.error:
-            raise RuntimeError(cell.error)
+        open_and_run(card.link)
         return time.perf_counter() - began
     finally:
-        wizard("jupyter", "delete", lab["id"], "--yes")
+        wizard("jupyter", "delete", card.lab_id, "--yes")
 
 
 def run(turns: int = 5) -> dict[str, Any]:

@@ -32,14 +32,18 @@ class SmokeError(RuntimeError):
     """A step did not do what it promises."""
 
 
-def wizard(*words: str) -> Any:
-    """One command with `--output json`; its answer, or SmokeError with what it said."""
-    done = subprocess.run(
-        [sys.executable, "-m", "aws_research_wizard.cli.main", *words, "--output", "json"], capture_output=True, text=True
-    )
+def said(*words: str) -> str:
+    """What one command prints, or SmokeError with what it said."""
+    done = subprocess.run([sys.executable, "-m", "aws_research_wizard.cli.main", *words], capture_output=True, text=True)
     if done.returncode:
         raise SmokeError(f"{' '.join(words)}: exit {done.returncode}: {done.stderr.strip()[-2000:]}")
-    return json.loads(done.stdout) if done.stdout.strip() else None
+    return done.stdout
+
+
+def wizard(*words: str) -> Any:
+    """One command with `--output json`; its answer."""
+    answer = said(*words, "--output", "json")
+    return json.loads(answer) if answer.strip() else None
 
 
 def expect(what: str, held: bool) -> None:
@@ -69,7 +73,12 @@ def transitions(cloud: residue.Cloud, lab_id: str) -> int:
 
 def person_at(lab_id: str) -> Person:
     """Log in by the lab's link and bring the person's server up."""
-    person = Person.by_link(wizard("jupyter", "open", lab_id, "--no-browser")["url"])
+    return person_by(wizard("jupyter", "open", lab_id, "--no-browser")["url"])
+
+
+def person_by(link: str) -> Person:
+    """Log in by this link and bring the person's server up."""
+    person = Person.by_link(link)
     person.start_server()
     return person
 
