@@ -17,7 +17,7 @@ from tests.sweep import bugs
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bugs", description="Plant bugs; each must be caught.")
     parser.add_argument("--only", default="", help="bugs whose name has these words")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--missing", action="store_true", help="only those that were not caught yet")
     options = parser.parse_args()
     caught_before = {name for name, one in bugs.known().items() if one.caught_by} if options.missing else set()
@@ -34,6 +34,11 @@ def main() -> int:
     caught = sum(bool(one.caught_by) for one in done)
     console.print(f"{caught} of {len(done)} caught")
     return 0 if caught == len(done) else 1
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

@@ -331,7 +331,7 @@ def _forget(made: type[Soak]) -> None:
     Python would clear away too seldom: ten minutes would fill the memory."""
     del made.town
     evidence._plain.clear()
-    shelf._SUMS.clear()
+    shelf.forget()
     gc.collect()
 
 

@@ -38,6 +38,8 @@ class Cloud:
         self.processes = Processes()
         self.number = self._calls = 0  # of the call under way: what one call changes is one change
         self.shelves: dict[str, Shelf] = {}
+        self._moments: tuple[Moment, ...] | None = None  # as all shelves stand, until one of them changes
+        self._digest: tuple[tuple[Moment, ...], int] = ((), 0)  # of the moments that were looked at last
         self.happened: list[Callable[[str, Json], None]] = []  # who hears AWS's own news: (source, event)
         self._services: dict[str, Any] = {}
         self._rng: tuple[str, random.Random] | None = None
@@ -72,15 +74,24 @@ class Cloud:
     def shelf(self, name: str, named: bool = True, kept: bool = True) -> Shelf:
         found = self.shelves.get(name)
         if found is None:
-            found = self.shelves[name] = Shelf(name, named and name not in NAMELESS, kept, ESSENCES.get(name))
+            found = self.shelves[name] = Shelf(name, named and name not in NAMELESS, kept, ESSENCES.get(name), self._changed)
+            self._changed()
         return found
+
+    def _changed(self) -> None:
+        self._moments = None
 
     def rows(self, table: str) -> list[Json]:
         """The items of one of the stage's tables."""
         return self.shelf(f"table.{table}").values()
 
     def snapshot(self) -> Kept:
-        return tuple(shelf.keep() for shelf in self.shelves.values()), self.now
+        return self._kept(), self.now
+
+    def _kept(self) -> tuple[Moment, ...]:
+        if self._moments is None:
+            self._moments = tuple([shelf.keep() for shelf in self.shelves.values()])
+        return self._moments
 
     def restore(self, kept: Kept) -> None:
         moments, self.now = kept
@@ -88,9 +99,16 @@ class Cloud:
             shelf.bring_back(moment)
         for shelf in list(self.shelves.values())[len(moments) :]:  # shelves that did not exist then
             shelf.bring_back(Moment({}, {}))
+        self._moments = moments if len(moments) == len(self.shelves) else None
 
     def digest(self, alias: Callable[[str], str] = lambda _: "") -> int:
         """What the account has, whatever the clock says. `alias` tells what a random token means now."""
+        moments = self._kept()
+        if self._digest[0] is not moments:
+            self._digest = moments, self._summed(alias)
+        return self._digest[1]
+
+    def _summed(self, alias: Callable[[str], str]) -> int:
         total = 0
         for shelf in self.shelves.values():
             if not shelf.kept:

@@ -109,10 +109,13 @@ class DynamoDB(Service):
         if index:
             order = tables()[table.name.removeprefix("table.")]["indexes"][index]
         keys = [name for name in order if name]
-        rows = [item for item in table.values(stale) if all(key in item for key in keys) and wanted(item)]
-        rows.sort(
-            key=lambda item: [item[key]["S"] for key in (keys[-1], "pk", "sk")], reverse=not asked.get("ScanIndexForward", True)
-        )
+        there = (item for item in table.values(stale) if keys[-1] in item and keys[0] in item) if index else table.values(stale)
+        rows = [item for item in there if wanted(item)]
+        if len(rows) > 1:
+            rows.sort(
+                key=lambda item: [item[key]["S"] for key in (keys[-1], "pk", "sk")],
+                reverse=not asked.get("ScanIndexForward", True),
+            )
         rows, more = _after(rows, asked.get("ExclusiveStartKey")), {}
         if asked.get("Limit") and len(rows) > asked["Limit"]:
             rows = rows[: asked["Limit"]]

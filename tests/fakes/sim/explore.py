@@ -25,6 +25,7 @@ from tests.fakes.sim import bus
 from tests.fakes.sim.cloud import Act, Kept
 from tests.fakes.sim.faults import AT_CALLS, BETWEEN, KINDS, Call, Plan, Strike
 from tests.fakes.sim.flows import FLOWS, Flow
+from tests.fakes.sim.room import roomy
 from tests.fakes.sim.streams import MENDING
 from tests.fakes.sim.town import Made, Step, Town, Unit, simulated
 
@@ -82,7 +83,7 @@ class Explorer:
         began, town = time.perf_counter(), self.town
         lab_id = self.flow.before(town)
         self.flow.ask(town, lab_id)
-        self.result.histories = self.follow(town.snapshot(), self.result.faults)
+        self.result.histories = roomy(lambda: self.follow(town.snapshot(), self.result.faults))
         self.result.states = len(self.known)
         self.result.calls = self._clean(lab_id)
         self.result.seconds = time.perf_counter() - began

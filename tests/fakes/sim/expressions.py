@@ -85,6 +85,9 @@ def _both(reader: Reader) -> Test:
     parts = [_not(reader)]
     while reader.take("AND"):
         parts.append(_not(reader))
+    if len(parts) == 2:
+        one, two = parts
+        return lambda i, n, v: one(i, n, v) and two(i, n, v)
     return parts[0] if len(parts) == 1 else lambda i, n, v: all(part(i, n, v) for part in parts)
 
 
@@ -116,6 +119,8 @@ def _plain(reader: Reader) -> Test:
         return lambda i, n, v: any(_compared(left(i, n, v), one(i, n, v), "=") for one in choices)
     sign = reader.next()
     right = _operand(reader)
+    if sign == "=":
+        return lambda i, n, v: _equal(left(i, n, v), right(i, n, v))
     return lambda i, n, v: _compared(left(i, n, v), right(i, n, v), sign)
 
 
@@ -135,7 +140,10 @@ def _operand(reader: Reader) -> Operand:
         return lambda i, n, v: _size(inner(i, n, v))
     if word.startswith(":"):
         return lambda _i, _n, v: v[word]
-    return lambda i, n, _v: _found(i, [n.get(part, part) for part in word.split(".")])
+    if "." not in word:
+        return lambda i, n, _v: i.get(n.get(word, word))
+    path = word.split(".")
+    return lambda i, n, _v: _found(i, [n.get(part, part) for part in path])
 
 
 def _found(item: Item, path: list[str]) -> Any:
@@ -150,6 +158,13 @@ def _size(typed: Any) -> Any:
         return None
     ((_, value),) = typed.items()
     return {"N": str(len(value))}
+
+
+def _equal(left: Any, right: Any) -> bool:
+    """Most often two texts, or nothing at all."""
+    if left is None or right is None:
+        return False
+    return bool(left == right or value_of(left) == value_of(right))
 
 
 def _compared(left: Any, right: Any, sign: str) -> bool:

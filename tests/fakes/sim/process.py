@@ -14,6 +14,7 @@ import copy
 import io
 import json
 import marshal
+import pickle
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, NoReturn
 
@@ -158,9 +159,13 @@ def performed(ask: Ask) -> Outcome:
     try:
         return Outcome(answer, None, marshal.dumps(answer, 2))  # 2: nothing of who else refers to its parts
     except ValueError:  # there is more in it than plain values
-        return Outcome(answer, None, json.dumps(answer, sort_keys=True, default=_plain))
+        return Outcome(answer, None, _pickled(answer))
 
 
-def _plain(value: Any) -> Any:
-    """Streams by what is in them; the rest as it is written."""
-    return value.getvalue().hex() if isinstance(value, io.BytesIO) else str(value)
+def _pickled(answer: Any) -> bytes:
+    """Times and streams, too, by what is in them; again nothing of who else refers to the parts."""
+    written = io.BytesIO()
+    pickler = pickle.Pickler(written, 5)
+    pickler.fast = True
+    pickler.dump(answer)
+    return written.getvalue()

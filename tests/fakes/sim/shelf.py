@@ -13,19 +13,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import marshal
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z?(?:-[0-9a-f]{4}(?![0-9a-f]))?|\b1[789]\d{8}(?:\.\d+)?\b")
 _REF = re.compile(r"ref-[0-9a-f]{16}|(?<=token_hash\": {\"S\": \")[0-9a-f]{64}")
 
 
-class Moment(NamedTuple):
-    """A shelf at one moment: what it holds, and what it held before its last change."""
+class Moment:
+    """A shelf at one moment: what it holds, and what it held before its last change; their sums once somebody asked for them."""
 
-    now: dict[Any, Rec]
-    before: dict[Any, Rec]
+    __slots__ = ("before", "now", "past", "sum")
+
+    def __init__(self, now: dict[Any, Rec], before: dict[Any, Rec]) -> None:
+        self.now, self.before = now, before
+        self.sum: Sum | None = None
+        self.past: int | None = None
 
 
 class Rec:
@@ -44,11 +49,28 @@ class Rec:
             if told is None:
                 self._mark = 0
                 return 0
-            text = json.dumps(told, sort_keys=True, default=str)
-            self.refs = tuple(_REF.findall(text))
-            text = _REF.sub("", _MOMENT.sub("T", text))
-            self._mark = number(f"{shelf.name}/{key if shelf.named else ''}/{text}")
+            self._mark, self.refs = _marked(f"{shelf.name}/{key if shelf.named else ''}/", told)
         return self._mark
+
+
+def _marked(where: str, told: Any) -> tuple[int, tuple[str, ...]]:
+    """Its digest and the tokens in it. What was put before, in another history, is known."""
+    try:
+        known = (where, marshal.dumps(told, 2))
+    except ValueError:  # there is more in it than plain values
+        return _read(where, told)
+    found = _MARKS.get(known)
+    if found is None:
+        if len(_MARKS) > 50_000:
+            _MARKS.clear()
+        found = _MARKS[known] = _read(where, told)
+    return found
+
+
+def _read(where: str, told: Any) -> tuple[int, tuple[str, ...]]:
+    text = _MOMENT.sub("T", json.dumps(told, sort_keys=True, default=str))
+    refs = tuple(_REF.findall(text))
+    return number(where + (_REF.sub("", text) if refs else text)), refs
 
 
 def number(text: str) -> int:
@@ -56,20 +78,31 @@ def number(text: str) -> int:
 
 
 Essence = Callable[[Any, Any], Any]
-_SUMS: dict[int, tuple[dict[Any, Rec], int, tuple[Any, ...]]] = {}  # by identity of a dict that is kept
+Sum = tuple[int, tuple[Any, ...]]
+_SUMS: dict[int, tuple[dict[Any, Rec], Sum]] = {}  # by identity of a dict that is kept
+_MARKS: dict[tuple[str, bytes], tuple[int, tuple[str, ...]]] = {}
+
+
+def forget() -> None:
+    """What was remembered of a town that is gone."""
+    _SUMS.clear()
+    _MARKS.clear()
 
 
 class Shelf:
     """`named`: are the keys part of what is compared? (Not when they are times.) `kept`: does it belong to the digest at all?
     `essence(key, value)`: what of a value is compared, None for nothing."""
 
-    __slots__ = ("_call", "_shared", "before", "data", "essence", "kept", "name", "named")
+    __slots__ = ("_call", "_changed", "_moment", "_shared", "before", "data", "essence", "kept", "name", "named")
 
-    def __init__(self, name: str, named: bool = True, kept: bool = True, essence: Essence | None = None) -> None:
+    def __init__(
+        self, name: str, named: bool = True, kept: bool = True, essence: Essence | None = None, changed: Callable[[], None] = int
+    ) -> None:
         self.name, self.named, self.kept, self.essence = name, named, kept, essence
+        self._changed = changed  # who is told before anything changes here
         self.data: dict[Any, Rec] = {}
         self.before: dict[Any, Rec] = self.data
-        self._shared, self._call = True, -1
+        self._shared, self._call, self._moment = True, -1, None
 
     def get(self, key: Any, default: Any = None, stale: bool = False) -> Any:
         found = (self.before if stale else self.data).get(key)
@@ -97,28 +130,38 @@ class Shelf:
             del self.data[key]
 
     def _own(self, call: int) -> None:
+        if self._moment is not None:
+            self._moment = None
+            self._changed()
         if call != self._call or call == -1:
             self.before, self._shared, self._call = self.data, True, call
         if self._shared:
             self.data, self._shared = dict(self.data), False
 
     def keep(self) -> Moment:
-        self._shared = True
-        return Moment(self.data, self.before)
+        """This moment, which must not change any more."""
+        if self._moment is None:
+            self._shared, self._moment = True, Moment(self.data, self.before)
+        return self._moment
 
     def bring_back(self, moment: Moment) -> None:
-        self.data, self.before = moment
+        self.data, self.before, self._moment = moment.now, moment.before, moment
         self._shared, self._call = True, -2
 
-    def digest(self) -> tuple[int, tuple[Any, ...]]:
+    def digest(self) -> Sum:
         """The sum of its values' digests, and the values whose `refs` must be looked at."""
-        self._shared = True  # what has been looked at must not change under its digest
-        return self._sum(self.data)
+        moment = self.keep()
+        if moment.sum is None:
+            moment.sum = self._sum(moment.now)
+        return moment.sum
 
     def past(self) -> int:
-        return self._sum(self.before)[0]
+        moment = self.keep()
+        if moment.past is None:
+            moment.past = self._sum(moment.before)[0]
+        return moment.past
 
-    def _sum(self, data: dict[Any, Rec]) -> tuple[int, tuple[Any, ...]]:
+    def _sum(self, data: dict[Any, Rec]) -> Sum:
         found = _SUMS.get(id(data))
         if found is None or found[0] is not data:
             if len(_SUMS) > 50_000:
@@ -128,5 +171,5 @@ class Shelf:
                 total += rec.mark(self, key)
                 if rec.refs:
                     odd.append((key, rec))
-            found = _SUMS[id(data)] = (data, total & 0xFFFFFFFFFFFFFFFF, tuple(odd))
-        return found[1], found[2]
+            found = _SUMS[id(data)] = (data, (total & 0xFFFFFFFFFFFFFFFF, tuple(odd)))
+        return found[1]
