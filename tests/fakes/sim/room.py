@@ -1,5 +1,5 @@
-"""Where do the frames of a deep search go? Python keeps them in pieces of 16 kB, and asks the kernel for the next piece, and gives it
-back, at every call that crosses the edge of one: far down in a search, at every call to AWS, a tenth of all the time.
+"""Where do the frames of a deep search go? Python keeps them in pieces of 16 kB. At every call that crosses the edge of one it
+asks the kernel for the next, and gives it back: far down in a search that is every call to AWS, and a tenth of all the time.
 
 A piece is as large as the frame that asks for it needs. So a frame that claims room for millions of values gets one in which all
 that is called from it finds its place.
