@@ -114,7 +114,7 @@ def pattern() -> dict[str, Any]:
     from bench.sparse_table import DUE as DUE_AT
     from bench.sparse_table import MARK
     from chalicelib.idle import store as idle
-    from chalicelib.idle.rules import State
+    from chalicelib.idle.grounds import State
     from chalicelib.labs import evidence, shapes
     from chalicelib.labs.machines import Evidence, Heartbeat, Running
 

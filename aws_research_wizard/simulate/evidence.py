@@ -5,7 +5,7 @@ news, and otherwise one beat in five minutes: what the sweep reads may be that o
 While a warning stands every beat is written.
 """
 
-from aws_research_wizard.simulate.production import idle
+from aws_research_wizard.simulate.production import grounds
 from aws_research_wizard.simulate.usage import CELL, MACHINE_WORK, PRESENT, TAB, TERMINAL, UPLOAD, Span, moment
 
 NEWS_S = 5
@@ -44,17 +44,17 @@ class Person:
             self.quiet[span.kind] = now
         return span
 
-    def server(self, name: str, now: int) -> idle.Server:
+    def server(self, name: str, now: int) -> grounds.Server:
         """Its part of a heartbeat."""
         cells, programs = self.of(CELL), self.of(TERMINAL)
-        kernels = [idle.Kernel("busy", now - span.begins, "python3") for span in cells]
+        kernels = [grounds.Kernel("busy", now - span.begins, "python3") for span in cells]
         if not cells and CELL in self.quiet:
-            kernels = [idle.Kernel("idle", now - self.quiet[CELL], "python3")]
-        terminals = [idle.Terminal(str(n), 1, span.cpu, now - span.begins) for n, span in enumerate(programs, 1)]
+            kernels = [grounds.Kernel("idle", now - self.quiet[CELL], "python3")]
+        terminals = [grounds.Terminal(str(n), 1, span.cpu, now - span.begins) for n, span in enumerate(programs, 1)]
         if not programs and TERMINAL in self.quiet:
-            terminals = [idle.Terminal("1", 0, 0.0, now - self.quiet[TERMINAL])]
+            terminals = [grounds.Terminal("1", 0, 0.0, now - self.quiet[TERMINAL])]
         loads = [span for span in self.active.values() if span.kind in MACHINE_WORK]
-        return idle.Server(
+        return grounds.Server(
             name,
             now - self.since,
             tuple(kernels),
@@ -86,7 +86,7 @@ class Machine:
         self.active_at = ready
         self.told = -1
         self.silent = False
-        self.written: idle.Evidence | None = None
+        self.written: grounds.Evidence | None = None
 
     def begin(self, number: int, span: Span, now: int) -> None:
         """Something begins."""
@@ -118,7 +118,7 @@ class Machine:
         servers = tuple(person.server(name, told) for name, person in sorted(self.people.items()))
         self.active_at = max([self.active_at, *(_last(person, told) for person in self.people.values())])
         card = max((one.gpu or 0.0 for one in servers), default=0.0)
-        self.written = idle.Evidence(moment(told), servers, card or None, 0.0, moment(self.active_at))
+        self.written = grounds.Evidence(moment(told), servers, card or None, 0.0, moment(self.active_at))
 
 
 def _last(person: Person, now: int) -> int:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from aws_research_wizard.simulate.life import ANSWER_S, SWEEP_S, Keeper, Life, Phase
 from aws_research_wizard.simulate.policies import Policy, Way
-from aws_research_wizard.simulate.production import idle
+from aws_research_wizard.simulate.production import grounds, idle
 from aws_research_wizard.simulate.usage import PRESENT, Lab, moment
 
 SNOOZE = timedelta(hours=2)
@@ -53,7 +53,7 @@ class ByRules(Foil):
 
     def __init__(self, policy: Policy, lab: Lab, snooze: float) -> None:
         self.policy, self.snooze = policy.of(lab.policy), snooze
-        self.state: idle.State | None = None
+        self.state: grounds.State | None = None
 
     @property
     def warned(self) -> bool:
@@ -63,7 +63,7 @@ class ByRules(Foil):
     def began(self, life: Life, now: int) -> None:
         """Watched from now on; what it ran today is remembered."""
         before = self.state
-        self.state = idle.State(moment(now), ran_on=before.ran_on if before else "", ran_s=before.ran_s if before else 0)
+        self.state = grounds.State(moment(now), ran_on=before.ran_on if before else "", ran_s=before.ran_s if before else 0)
         due = now if self.policy.hours_a_day else now + int(self.policy.idle * 60)
         life.check_at(sweep_at(due))
 
@@ -94,7 +94,7 @@ class ByRules(Foil):
         """What it ran today outlives the stop."""
         if self.state:
             ran = idle.ran_s(self.state, moment(now))
-            self.state = idle.State(moment(now), ran_on=f"{moment(now):%Y-%m-%d}", ran_s=ran)
+            self.state = grounds.State(moment(now), ran_on=f"{moment(now):%Y-%m-%d}", ran_s=ran)
 
     def answer(self, life: Life, now: int) -> None:
         """Who is there does something."""

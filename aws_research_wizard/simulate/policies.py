@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from aws_research_wizard.client.errors import WizardError
-from aws_research_wizard.simulate.production import idle
+from aws_research_wizard.simulate.production import grounds
 
 SILENCE_MINUTES = 15  # of three leases of five minutes, as the sweep sets it
-FIELDS = frozenset(idle.Policy._fields) - {"minute_s"}
+FIELDS = frozenset(grounds.Policy._fields) - {"minute_s"}
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HINT = f"a policy knows {', '.join(sorted(FIELDS))}, name, hours; see docs/topics/savings.md"
 
@@ -69,9 +69,9 @@ class Policy(NamedTuple):
     settings: Mapping[str, float] = {}
     hours: Hours = Hours()
 
-    def of(self, pack: Mapping[str, float]) -> idle.Policy:
+    def of(self, pack: Mapping[str, float]) -> grounds.Policy:
         """The production policy of a lab whose pack says this."""
-        return idle.Policy.of({"silence": SILENCE_MINUTES} | dict(pack) | dict(self.settings))
+        return grounds.Policy.of({"silence": SILENCE_MINUTES} | dict(pack) | dict(self.settings))
 
 
 DEFAULT = Policy("default")

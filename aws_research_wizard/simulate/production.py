@@ -3,7 +3,8 @@
 Pure: standard library only, no clock, no AWS. See docs/decisions/0029-the-simulator-carries-the-rules.md.
 """
 
+from chalicelib.idle import grounds
 from chalicelib.idle import rules as idle
 from chalicelib.limits import rules as limits
 
-__all__ = ["idle", "limits"]
+__all__ = ["grounds", "idle", "limits"]

@@ -18,8 +18,9 @@ from chalicelib.hours import arming, rules, store
 from chalicelib.hours.arming import fact
 from chalicelib.hours.rules import Act, Standing, Step
 from chalicelib.hours.store import Hours
-from chalicelib.idle import rules as idle
 from chalicelib.idle import service as idling
+from chalicelib.idle.grounds import State
+from chalicelib.idle.signs import Verdict, look
 from chalicelib.labs import service as labs
 from chalicelib.labs.machines import Machine, Notice
 from chalicelib.labs.rules import MOVING, Lab, Phase
@@ -132,10 +133,10 @@ def busy(lab: Lab, machine: Machine | None, now: datetime) -> bool | None:
     """Does something work in it? A person who was there a moment ago is no work. None: not known."""
     if lab.phase is not Phase.READY:
         return False
-    seen = idle.look(idling.evidence_of(machine), idling.policy_of(lab), idle.State(since=lab.ready_at or lab.changed_at), now)
-    if seen.verdict is idle.Verdict.UNKNOWN:
+    seen = look(idling.evidence_of(machine), idling.policy_of(lab), State(since=lab.ready_at or lab.changed_at), now)
+    if seen.verdict is Verdict.UNKNOWN:
         return None
-    return seen.verdict is idle.Verdict.BUSY and seen.rule != "recent"
+    return seen.verdict is Verdict.BUSY and seen.rule != "recent"
 
 
 # ---- acts --------------------------------------------------------------------------------------------------------------------

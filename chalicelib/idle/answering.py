@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.idle import rules, service, store, telling
+from chalicelib.idle.grounds import Evidence, Policy, State
 from chalicelib.idle.papers import Replay, Told
-from chalicelib.idle.rules import Decision, Evidence, Policy, State
+from chalicelib.idle.rules import Decision
+from chalicelib.idle.signs import cullable
 from chalicelib.idle.store import Record
 from chalicelib.labs import service as labs
 from chalicelib.labs.rules import Lab, Phase, advice
@@ -126,8 +128,8 @@ def why(who: Principal, lab_id: str, now: datetime, at: datetime | None = None, 
     decision = rules.decide(evidence, policy, record.state, now)
     said = machine.evidence if machine else None
     shown = {"received_at": iso(said.received_at), "said": dict(said.said)} if said else None
-    cullable = rules.cullable(evidence, policy) if evidence else ()
-    return Told(lab, record, policy, decision, shown, cullable, known.paper, known.stopped)
+    unused = cullable(evidence, policy) if evidence else ()
+    return Told(lab, record, policy, decision, shown, unused, known.paper, known.stopped)
 
 
 def _paper(lab: Lab, at: datetime | None, decision_id: str) -> dict[str, Any]:

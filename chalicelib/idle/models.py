@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.idle.grounds import Policy
 from chalicelib.idle.papers import Replay, plain
 from chalicelib.idle.papers import Told as Known
-from chalicelib.idle.rules import RULES, Action, Decision, Policy, Verdict
+from chalicelib.idle.rules import RULES, Action, Decision
+from chalicelib.idle.signs import Verdict
 from chalicelib.labs.rules import Phase
 from chalicelib.runtime.clock import iso, parse_iso
 from chalicelib.runtime.shapes import Asked, Field, Told

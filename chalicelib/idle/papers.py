@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chalicelib.idle.rules import Decision, Policy
+from chalicelib.idle.grounds import Policy
+from chalicelib.idle.rules import Decision
 from chalicelib.idle.store import Record
 from chalicelib.labs.rules import Lab
 from chalicelib.runtime.clock import iso

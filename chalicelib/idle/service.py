@@ -18,8 +18,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.idle import rules, store, telling
+from chalicelib.idle.grounds import Evidence, Policy, State
 from chalicelib.idle.papers import plain
-from chalicelib.idle.rules import Action, Decision, Evidence, Policy, State
+from chalicelib.idle.rules import Action, Decision
 from chalicelib.idle.store import Record
 from chalicelib.labs import service as labs
 from chalicelib.labs.machines import Machine

@@ -19,7 +19,7 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
-from chalicelib.idle.rules import State
+from chalicelib.idle.grounds import State
 from chalicelib.runtime import store
 from chalicelib.runtime.clock import iso, parse_iso
 from chalicelib.runtime.errors import Superseded

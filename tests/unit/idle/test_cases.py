@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from chalicelib.idle.rules import Action, Decision, Evidence, Policy, State, Verdict, after, cullable, decide
+from chalicelib.idle.grounds import Evidence, Policy, State
+from chalicelib.idle.rules import Action, Decision, after, decide
+from chalicelib.idle.signs import Verdict, cullable
 from chalicelib.labs import evidence as labs
 from tests.conftest import NOW
 

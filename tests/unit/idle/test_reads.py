@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from chalicelib.idle import service, store
-from chalicelib.idle.rules import State
+from chalicelib.idle.grounds import State
 from chalicelib.idle.store import Record
 from chalicelib.runtime.store import commit, connection
 from tests.fakes.tables import Tables

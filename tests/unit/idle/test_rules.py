@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.idle import rules
-from chalicelib.idle.rules import Action, Evidence, Kernel, Kind, Policy, Server, State, Terminal, Verdict, after, decide
+from chalicelib.idle.grounds import Evidence, Kernel, Policy, Server, State, Terminal
+from chalicelib.idle.rules import Action, Kind, after, decide
+from chalicelib.idle.signs import Verdict
 from tests.conftest import NOW
 
 ages = st.none() | st.floats(0, 3 * 86400)

@@ -11,7 +11,9 @@ ROOT = Path(__file__).resolve().parents[3]
 CARRIED = {
     "chalicelib/__init__.py",
     "chalicelib/idle/__init__.py",
+    "chalicelib/idle/grounds.py",
     "chalicelib/idle/rules.py",
+    "chalicelib/idle/signs.py",
     "chalicelib/kernels/__init__.py",
     "chalicelib/kernels/rules.py",
     "chalicelib/limits/__init__.py",
