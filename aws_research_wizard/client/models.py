@@ -411,7 +411,7 @@ class Charge(StrEnum):
     other = "other"
 
 
-class CostInput(StrEnum):
+class Cost(StrEnum):
     unblended = "unblended"
     amortized = "amortized"
 
@@ -688,6 +688,17 @@ class FailedReport(BaseModel):
     step: Annotated[str, Field(max_length=80, title="Step")]
     cause: Annotated[str, Field(max_length=500, title="Cause")]
     log_tail: Annotated[list[str] | None, Field(max_length=100, title="Log Tail")] = None
+
+
+class Fate(StrEnum):
+    """
+    What becomes of a thing that was seen.
+    """
+
+    keep = "keep"
+    adopt = "adopt"
+    remove = "remove"
+    report = "report"
 
 
 Cursor = TypeAliasType("Cursor", Annotated[str, Field(max_length=2048, title="Cursor")])
@@ -1515,7 +1526,7 @@ class ReconcileQuery(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
     )
-    cost: CostInput = CostInput.unblended
+    cost: Cost = Cost.unblended
     """
     unblended: as billed; amortized: as used
     """
@@ -1731,6 +1742,24 @@ class StepView(BaseModel):
     seconds: Annotated[float, Field(title="Seconds")]
 
 
+class StockView(BaseModel):
+    lab_id: Annotated[str, Field(title="Lab Id")]
+    owner: Annotated[str, Field(title="Owner")]
+    phase: Annotated[str, Field(title="Phase")]
+    """
+    The lab's; DELETED: only its backups are left
+    """
+    backups: Annotated[int, Field(title="Backups")]
+    newest: Annotated[str | None, Field(title="Newest")]
+    newest_at: Annotated[AwareDatetime | None, Field(title="Newest At")]
+    stored_bytes: Annotated[int, Field(title="Stored Bytes")]
+    monthly_cost: Money | None
+    """
+    List price of a month of them, in all regions; null: not known
+    """
+    drilled_at: Annotated[AwareDatetime | None, Field(title="Drilled At")]
+
+
 class StorageView(BaseModel):
     file_system_id: Annotated[str, Field(title="File System Id")]
     used_bytes: Annotated[int | None, Field(title="Used Bytes")]
@@ -1867,6 +1896,12 @@ class UserView(BaseModel):
     added_at: Annotated[AwareDatetime, Field(title="Added At")]
 
 
+class Verdict(StrEnum):
+    busy = "busy"
+    idle = "idle"
+    unknown = "unknown"
+
+
 class WakeKeyView(BaseModel):
     path: Annotated[str, Field(title="Path")]
     """
@@ -1937,30 +1972,6 @@ class WorkReport(BaseModel):
     """
     Why it failed
     """
-
-
-class ChalicelibBackupsModelsCost(BaseModel):
-    amount: Annotated[str, Field(title="Amount")]
-    currency: Annotated[str, Field(title="Currency")]
-    as_of: Annotated[str, Field(title="As Of")]
-
-
-class ChalicelibBillsRulesCost(StrEnum):
-    unblended = "unblended"
-    amortized = "amortized"
-
-
-class ChalicelibIdleRulesVerdict(StrEnum):
-    busy = "busy"
-    idle = "idle"
-    unknown = "unknown"
-
-
-class ChalicelibLabsFindingsVerdict(StrEnum):
-    keep = "keep"
-    adopt = "adopt"
-    remove = "remove"
-    report = "report"
 
 
 class AnchorList(BaseModel):
@@ -2187,7 +2198,7 @@ class DecisionView(BaseModel):
     null: decided for this answer, and not carried out
     """
     at: Annotated[AwareDatetime, Field(title="At")]
-    verdict: ChalicelibIdleRulesVerdict
+    verdict: Verdict
     action: Action
     rule: Annotated[str, Field(title="Rule")]
     law: Annotated[str, Field(title="Law")]
@@ -2256,7 +2267,7 @@ class FindingView(BaseModel):
     kind: Annotated[str, Field(title="Kind")]
     id: Annotated[str, Field(title="Id")]
     lab_id: Annotated[str | None, Field(title="Lab Id")]
-    verdict: ChalicelibLabsFindingsVerdict
+    verdict: Fate
     reason: Annotated[str, Field(title="Reason")]
     hint: Annotated[str | None, Field(title="Hint")]
     monthly_cost: Money | None
@@ -2425,7 +2436,7 @@ class ReceiptView(BaseModel):
 
 class ReconcileView(BaseModel):
     month: BillMonthView
-    cost: ChalicelibBillsRulesCost
+    cost: Cost
     """
     Which amounts of the bill these are
     """
@@ -2436,7 +2447,7 @@ class ReconcileView(BaseModel):
 class Replayed(BaseModel):
     at: Annotated[AwareDatetime, Field(title="At")]
     was: DecisionView
-    verdict: ChalicelibIdleRulesVerdict
+    verdict: Verdict
     action: Action
     rule: Annotated[str, Field(title="Rule")]
     reason: Annotated[str, Field(title="Reason")]
@@ -2495,22 +2506,9 @@ class ServerReport(BaseModel):
     """
 
 
-class StockView(BaseModel):
-    lab_id: Annotated[str, Field(title="Lab Id")]
-    owner: Annotated[str, Field(title="Owner")]
-    phase: Annotated[str, Field(title="Phase")]
-    """
-    The lab's; DELETED: only its backups are left
-    """
-    backups: Annotated[int, Field(title="Backups")]
-    newest: Annotated[str | None, Field(title="Newest")]
-    newest_at: Annotated[AwareDatetime | None, Field(title="Newest At")]
-    stored_bytes: Annotated[int, Field(title="Stored Bytes")]
-    monthly_cost: ChalicelibBackupsModelsCost | None
-    """
-    List price of a month of them, in all regions; null: not known
-    """
-    drilled_at: Annotated[AwareDatetime | None, Field(title="Drilled At")]
+class StockList(BaseModel):
+    items: Annotated[list[StockView], Field(title="Items")]
+    cursor: Annotated[str | None, Field(title="Cursor")] = None
 
 
 class TokenList(BaseModel):
@@ -2719,11 +2717,6 @@ class PersonList(BaseModel):
 class ReplayView(BaseModel):
     policy: PolicyView
     items: Annotated[list[Replayed], Field(title="Items")]
-    cursor: Annotated[str | None, Field(title="Cursor")] = None
-
-
-class StockList(BaseModel):
-    items: Annotated[list[StockView], Field(title="Items")]
     cursor: Annotated[str | None, Field(title="Cursor")] = None
 
 

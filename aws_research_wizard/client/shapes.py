@@ -269,7 +269,7 @@ By: TypeAlias = Literal["user", "lab", "domain", "team", "day"]
 Charge: TypeAlias = Literal["usage", "commitment", "credit", "refund", "discount", "tax", "fee", "other"]
 
 
-CostInput: TypeAlias = Literal["unblended", "amortized"]
+Cost: TypeAlias = Literal["unblended", "amortized"]
 
 
 class CostForecastView(TypedDict):
@@ -427,6 +427,12 @@ class FailedReport(TypedDict):
     step: str
     cause: str
     log_tail: NotRequired[list[str]]
+
+
+Fate: TypeAlias = Literal["keep", "adopt", "remove", "report"]
+"""
+What becomes of a thing that was seen.
+"""
 
 
 class FileQuery(TypedDict):
@@ -1072,7 +1078,7 @@ What happens at a threshold.
 
 
 class ReconcileQuery(TypedDict):
-    cost: NotRequired[CostInput]
+    cost: NotRequired[Cost]
     """
     unblended: as billed; amortized: as used
     """
@@ -1183,6 +1189,24 @@ class StepTime(TypedDict):
 class StepView(TypedDict):
     name: str
     seconds: float
+
+
+class StockView(TypedDict):
+    lab_id: str
+    owner: str
+    phase: str
+    """
+    The lab's; DELETED: only its backups are left
+    """
+    backups: int
+    newest: str | None
+    newest_at: str | None
+    stored_bytes: int
+    monthly_cost: Money | None
+    """
+    List price of a month of them, in all regions; null: not known
+    """
+    drilled_at: str | None
 
 
 class StorageView(TypedDict):
@@ -1309,6 +1333,9 @@ class UserView(TypedDict):
     added_at: str
 
 
+Verdict: TypeAlias = Literal["busy", "idle", "unknown"]
+
+
 class WakeKeyView(TypedDict):
     path: str
     """
@@ -1364,21 +1391,6 @@ class WorkReport(TypedDict):
     """
     Why it failed
     """
-
-
-class ChalicelibBackupsModelsCost(TypedDict):
-    amount: str
-    currency: str
-    as_of: str
-
-
-ChalicelibBillsRulesCost: TypeAlias = Literal["unblended", "amortized"]
-
-
-ChalicelibIdleRulesVerdict: TypeAlias = Literal["busy", "idle", "unknown"]
-
-
-ChalicelibLabsFindingsVerdict: TypeAlias = Literal["keep", "adopt", "remove", "report"]
 
 
 class AnchorList(TypedDict):
@@ -1584,7 +1596,7 @@ class DecisionView(TypedDict):
     null: decided for this answer, and not carried out
     """
     at: str
-    verdict: ChalicelibIdleRulesVerdict
+    verdict: Verdict
     action: Action
     rule: str
     law: str
@@ -1653,7 +1665,7 @@ class FindingView(TypedDict):
     kind: str
     id: str
     lab_id: str | None
-    verdict: ChalicelibLabsFindingsVerdict
+    verdict: Fate
     reason: str
     hint: str | None
     monthly_cost: Money | None
@@ -1813,7 +1825,7 @@ class ReceiptView(TypedDict):
 
 class ReconcileView(TypedDict):
     month: BillMonthView
-    cost: ChalicelibBillsRulesCost
+    cost: Cost
     """
     Which amounts of the bill these are
     """
@@ -1824,7 +1836,7 @@ class ReconcileView(TypedDict):
 class Replayed(TypedDict):
     at: str
     was: DecisionView
-    verdict: ChalicelibIdleRulesVerdict
+    verdict: Verdict
     action: Action
     rule: str
     reason: str
@@ -1883,22 +1895,9 @@ class ServerReport(TypedDict):
     """
 
 
-class StockView(TypedDict):
-    lab_id: str
-    owner: str
-    phase: str
-    """
-    The lab's; DELETED: only its backups are left
-    """
-    backups: int
-    newest: str | None
-    newest_at: str | None
-    stored_bytes: int
-    monthly_cost: ChalicelibBackupsModelsCost | None
-    """
-    List price of a month of them, in all regions; null: not known
-    """
-    drilled_at: str | None
+class StockList(TypedDict):
+    items: list[StockView]
+    cursor: NotRequired[str | None]
 
 
 class TokenList(TypedDict):
@@ -2107,11 +2106,6 @@ class PersonList(TypedDict):
 class ReplayView(TypedDict):
     policy: PolicyView
     items: list[Replayed]
-    cursor: NotRequired[str | None]
-
-
-class StockList(TypedDict):
-    items: list[StockView]
     cursor: NotRequired[str | None]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from chalicelib.backups.manifest import Entry
 from chalicelib.backups.rules import Backup, Drill, Restore, State, Then
 from chalicelib.backups.stock import Seen, Stock
-from chalicelib.limits.rules import Price
+from chalicelib.labs.models import Money
 from chalicelib.runtime.shapes import Asked, Field, PageQuery, Told
 
 LabId = Annotated[str, Field(max_length=40, pattern=r"^[a-z][a-z0-9]{0,19}-[a-z0-9]{4}$", examples=["genomics-k3x9"])]
@@ -33,16 +33,6 @@ class RestoreRequest(Asked):
 
 class FileQuery(PageQuery):
     path: str = Field(default="", max_length=4096, description="A folder or file; blank: everything, or your own home")
-
-
-class Cost(Told):
-    amount: str
-    currency: str
-    as_of: str
-
-    @classmethod
-    def of(cls, price: Price | None) -> Cost | None:
-        return cls(amount=str(price.amount), currency=price.currency, as_of=price.as_of.isoformat()) if price else None
 
 
 class SkippedView(Told):
@@ -173,7 +163,7 @@ class StockView(Told):
     newest: str | None
     newest_at: datetime | None
     stored_bytes: int
-    monthly_cost: Cost | None = Field(description="List price of a month of them, in all regions; null: not known")
+    monthly_cost: Money | None = Field(description="List price of a month of them, in all regions; null: not known")
     drilled_at: datetime | None
 
     @classmethod
@@ -187,7 +177,7 @@ class StockView(Told):
             newest=shelf.newest or None,
             newest_at=shelf.newest_at,
             stored_bytes=shelf.stored_bytes,
-            monthly_cost=Cost.of(stock.monthly),
+            monthly_cost=Money.of(stock.monthly),
             drilled_at=shelf.drilled_at,
         )
 

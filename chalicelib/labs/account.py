@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from chalicelib.images import service as images
 from chalicelib.labs import census, ec2, efs, findings, iam, machine_store, naming, reports, route53, store, teardown, work
 from chalicelib.labs.census import Census
-from chalicelib.labs.findings import GRACE, Finding, Verdict
+from chalicelib.labs.findings import GRACE, Fate, Finding
 from chalicelib.labs.journal import Entry, Kind, State
 from chalicelib.labs.needs import need_of
 from chalicelib.labs.provisioning import fact
@@ -31,7 +31,7 @@ from chalicelib.runtime.log import logger
 from chalicelib.runtime.store import commit
 
 WIZARD = "aws-research-wizard"
-ACTED_ON = (Verdict.ADOPT, Verdict.REMOVE)
+ACTED_ON = (Fate.ADOPT, Fate.REMOVE)
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,12 @@ def settle(thing: Thing, found: Finding, asked: Asked, now: datetime, *, weighty
     """Adopt or remove one thing, if it still is what it was found to be. One that cannot be had does not hold up the others."""
     try:
         owner = census.fresh(thing, weighty=weighty)
-        if found.verdict is Verdict.REMOVE and thing.kind is Kind.FILE_SYSTEM:
+        if found.verdict is Fate.REMOVE and thing.kind is Kind.FILE_SYSTEM:
             thing = replace(thing, size_gb=efs.size_gb(thing.id))
         again = findings.judge(thing, owner, now, found.since or now, asked.grace)
         if again.verdict is not found.verdict:
             return again
-        _adopt(thing, owner.lab, now) if found.verdict is Verdict.ADOPT and owner.lab else _remove(thing, owner.lab, now)
+        _adopt(thing, owner.lab, now) if found.verdict is Fate.ADOPT and owner.lab else _remove(thing, owner.lab, now)
     except (AppError, ClientError) as error:
         logger().warning("left for the next look", kind=thing.kind, id=thing.id, why=str(error))
         return replace(found, outcome=f"not yet: {str(error)[:200]}")
@@ -185,8 +185,8 @@ def end_machines(seen: Iterable[ec2.Seen], now: datetime) -> int:
     ended = 0
     for thing in things:
         found = findings.judge(thing, census.owner(labs.get(thing.lab_id), (), weighty=True), now, now, asked.grace)
-        if found.verdict is Verdict.REPORT:
+        if found.verdict is Fate.REPORT:
             logger().error("machine of an unknown lab", instance_id=thing.id, lab_id=thing.lab_id)
-        if found.verdict is Verdict.REMOVE:
+        if found.verdict is Fate.REMOVE:
             ended += settle(thing, found, asked, now, weighty=True).outcome == "done"
     return ended

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from chalicelib.labs.findings import Finding, Verdict
+from chalicelib.labs.findings import Fate, Finding
 from chalicelib.labs.models import Money
 from chalicelib.labs.reports import Report
 from chalicelib.runtime.shapes import Asked, Field, Told
@@ -23,7 +23,7 @@ class FindingView(Told):
     kind: str
     id: str
     lab_id: str | None
-    verdict: Verdict
+    verdict: Fate
     reason: str
     hint: str | None
     monthly_cost: Money | None = Field(description="What a month of it costs; null: nothing, or not known")

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from chalicelib.images import service as images
 from chalicelib.images.rules import Bake
 from chalicelib.labs import ec2, efs, iam, logs, machine_store, naming, route53, s3, sqs, store
-from chalicelib.labs.findings import Finding, Verdict
+from chalicelib.labs.findings import Fate, Finding
 from chalicelib.labs.journal import Entry, Kind
 from chalicelib.labs.needs import need_of
 from chalicelib.labs.rules import WORKFLOWS, Lab
@@ -222,7 +222,7 @@ def _tolerantly(census: Census, kind: str, look: Callable[[], Iterator[Thing]]) 
     except (AppError, ClientError) as error:
         logger().exception("one kind could not be looked at", kind=kind)
         said = f"could not be looked at: {error}"
-        census.unseen.append(Finding(kind, UNSEEN, "", Verdict.REPORT, said, "the next look tries again"))
+        census.unseen.append(Finding(kind, UNSEEN, "", Fate.REPORT, said, "the next look tries again"))
         return []
 
 

@@ -28,7 +28,9 @@ LATE = timedelta(minutes=15)
 EMPTY_GB = 0.001  # EFS meters 6 KB of a file system that holds nothing
 
 
-class Verdict(StrEnum):
+class Fate(StrEnum):
+    """What becomes of a thing that was seen."""
+
     KEEP = "keep"
     ADOPT = "adopt"
     REMOVE = "remove"
@@ -42,7 +44,7 @@ class Finding:
     kind: str
     id: str
     lab_id: str
-    verdict: Verdict
+    verdict: Fate
     reason: str
     hint: str = ""
     monthly_cost: Price | None = None
@@ -56,22 +58,22 @@ class Finding:
     @property
     def unowned(self) -> bool:
         """Does somebody have to do something, or was something done?"""
-        return self.verdict is not Verdict.KEEP and (self.kind not in NOTES or self.id == UNSEEN)
+        return self.verdict is not Fate.KEEP and (self.kind not in NOTES or self.id == UNSEEN)
 
     @property
     def open(self) -> bool:
         return self.unowned and self.outcome != "done"
 
 
-Said = tuple[Verdict, str]
+Said = tuple[Fate, str]
 
 
 def judge(thing: Thing, owner: Owner, now: datetime, since: datetime, grace: timedelta = GRACE) -> Finding:
     """`since` is when it was first seen without an owner: counts as its age where AWS tells none."""
-    verdict, reason = (Verdict.KEEP, f"kept by {thing.kept_by}") if thing.kept_by else _verdict(thing, owner, now)
+    verdict, reason = (Fate.KEEP, f"kept by {thing.kept_by}") if thing.kept_by else _verdict(thing, owner, now)
     known = [moment for moment in (thing.made_at or since, owner.lab.changed_at if owner.lab else None) if moment]
-    if verdict in (Verdict.ADOPT, Verdict.REMOVE) and now - max(known) < grace:
-        verdict, reason = Verdict.KEEP, f"younger than {round(grace.total_seconds() / 60)} minutes: {reason}"
+    if verdict in (Fate.ADOPT, Fate.REMOVE) and now - max(known) < grace:
+        verdict, reason = Fate.KEEP, f"younger than {round(grace.total_seconds() / 60)} minutes: {reason}"
     cost = thing.monthly_cost
     return Finding(thing.kind, thing.id, thing.lab_id, verdict, reason, _hint(thing, verdict), cost, since)
 
@@ -88,14 +90,14 @@ def _verdict(thing: Thing, owner: Owner, now: datetime) -> Said:
             return (
                 _part(thing, owner, owner.names.get(thing.kind, ""))
                 if owner.lab
-                else (Verdict.KEEP, "no lab of that name is known: it may be anybody's")
+                else (Fate.KEEP, "no lab of that name is known: it may be anybody's")
             )
         case Kind.MACHINE_GROUP | Kind.STORAGE_GROUP | Kind.ROLE | Kind.PROFILE:
             return _part(thing, owner, owner.names.get(thing.kind, ""))
         case What.VOLUME:
-            return _loose(thing, owner, Verdict.REPORT, "a disk that no machine has; what is on it nobody knows")
+            return _loose(thing, owner, Fate.REPORT, "a disk that no machine has; what is on it nobody knows")
         case What.INTERFACE:
-            verdict, reason = (Verdict.REMOVE, "it is attached to nothing") if owner.lab else _nobodys(thing, owner)
+            verdict, reason = (Fate.REMOVE, "it is attached to nothing") if owner.lab else _nobodys(thing, owner)
             return _loose(thing, owner, verdict, reason)
         case What.WORKFLOW:
             return _workflow(thing, owner)
@@ -107,7 +109,7 @@ def _verdict(thing: Thing, owner: Owner, now: datetime) -> Said:
             return _place(thing, owner)
         case What.QUEUE:
             said = f"{thing.state} messages wait that nobody could take"
-            return (Verdict.REPORT, said) if thing.state not in ("", "0") else (Verdict.KEEP, "it is empty")
+            return (Fate.REPORT, said) if thing.state not in ("", "0") else (Fate.KEEP, "it is empty")
         case What.LOG_STREAM | What.BACKUPS:
             return _remains(thing, owner.lab, now)
         case What.LAB:
@@ -126,33 +128,33 @@ def gone(lab: Lab) -> bool:
 def _machine(thing: Thing, owner: Owner) -> Said:
     lab = owner.lab
     if lab is None:
-        return Verdict.REPORT, "no lab of that name is known: the table may have been lost"
+        return Fate.REPORT, "no lab of that name is known: the table may have been lost"
     if lab.moving:
         return _underway(lab)
     if gone(lab):
-        return Verdict.REMOVE, f"lab {lab.id} is {lab.phase}"
+        return Fate.REMOVE, f"lab {lab.id} is {lab.phase}"
     if thing.id != lab.instance_id:
-        return Verdict.REMOVE, f"lab {lab.id} counts another machine as its own"
+        return Fate.REMOVE, f"lab {lab.id} counts another machine as its own"
     line = owner.line(thing.kind, thing.name)
-    return _yes(lab) if line and line.state is State.MADE else (Verdict.ADOPT, f"lab {lab.id}'s journal lacks it")
+    return _yes(lab) if line and line.state is State.MADE else (Fate.ADOPT, f"lab {lab.id}'s journal lacks it")
 
 
 def _files(thing: Thing, owner: Owner) -> Said:
     lab = owner.lab
     if lab is None:
-        return Verdict.REPORT, "files of a lab that is not known; files are never removed unasked"
+        return Fate.REPORT, "files of a lab that is not known; files are never removed unasked"
     if lab.moving:
         return _underway(lab)
     if lab.receipt and any(one.id == thing.id for one in lab.receipt.kept):
-        return Verdict.KEEP, f"kept when lab {lab.id} was deleted"
+        return Fate.KEEP, f"kept when lab {lab.id} was deleted"
     if gone(lab):
         unused = not lab.opened and thing.size_gb <= EMPTY_GB
-        return (Verdict.REMOVE, f"nobody ever worked in lab {lab.id}, and it is empty") if unused else _never(lab)
+        return (Fate.REMOVE, f"nobody ever worked in lab {lab.id}, and it is empty") if unused else _never(lab)
     if thing.id == lab.file_system_id:
         line = owner.line(thing.kind)
-        return _yes(lab) if line and line.state is State.MADE else (Verdict.ADOPT, f"lab {lab.id}'s journal lacks it")
+        return _yes(lab) if line and line.state is State.MADE else (Fate.ADOPT, f"lab {lab.id}'s journal lacks it")
     if not lab.file_system_id and thing.name == owner.names.get(thing.kind):
-        return Verdict.ADOPT, f"lab {lab.id} does not know that these are its files"
+        return Fate.ADOPT, f"lab {lab.id} does not know that these are its files"
     return _never(lab)
 
 
@@ -160,7 +162,7 @@ def _door(thing: Thing, owner: Owner) -> Said:
     """A mount target goes with its file system, unless the lab behind it is gone."""
     lab = owner.lab
     if lab is None or (not lab.moving and not gone(lab) and thing.name != lab.file_system_id):
-        return Verdict.KEEP, f"it goes with {thing.name}"
+        return Fate.KEEP, f"it goes with {thing.name}"
     return _part(thing, owner, lab.file_system_id)
 
 
@@ -172,30 +174,30 @@ def _part(thing: Thing, owner: Owner, name: str) -> Said:
     if lab.moving:
         return _underway(lab)
     if gone(lab):
-        return Verdict.REMOVE, f"lab {lab.id} is {lab.phase}"
+        return Fate.REMOVE, f"lab {lab.id} is {lab.phase}"
     line = owner.line(thing.kind)
     if line and line.state is State.MADE and line.id == thing.id:
         return _yes(lab)
     if thing.name != name:
-        return Verdict.REMOVE, f"lab {lab.id} has another {thing.kind}"
+        return Fate.REMOVE, f"lab {lab.id} has another {thing.kind}"
     if line is None or line.state is State.PLANNED:
-        return Verdict.ADOPT, f"lab {lab.id}'s journal lacks it"
-    return Verdict.REPORT, f"lab {lab.id}'s journal says {line.state} {line.id} instead"
+        return Fate.ADOPT, f"lab {lab.id}'s journal lacks it"
+    return Fate.REPORT, f"lab {lab.id}'s journal says {line.state} {line.id} instead"
 
 
 def _nobodys(thing: Thing, owner: Owner) -> Said:
     if owner.weighty:
-        return Verdict.REPORT, "its lab is not known, but a machine, a disk or files of it exist: the table may have been lost"
+        return Fate.REPORT, "its lab is not known, but a machine, a disk or files of it exist: the table may have been lost"
     if thing.region is None or thing.region == owner.region:
-        return Verdict.REMOVE, "its lab is not known, and no machine, disk or files of it exist"
+        return Fate.REMOVE, "its lab is not known, and no machine, disk or files of it exist"
     if thing.region:
-        return Verdict.KEEP, f"it belongs to {thing.region}"
-    return Verdict.REPORT, "its lab is not known here, and it does not say which region it was made for"
+        return Fate.KEEP, f"it belongs to {thing.region}"
+    return Fate.REPORT, "its lab is not known here, and it does not say which region it was made for"
 
 
-def _loose(thing: Thing, owner: Owner, verdict: Verdict, reason: str) -> Said:
+def _loose(thing: Thing, owner: Owner, verdict: Fate, reason: str) -> Said:
     if thing.state == "in-use":
-        return Verdict.KEEP, "it is in use"
+        return Fate.KEEP, "it is in use"
     return _underway(owner.lab) if owner.lab and owner.lab.moving else (verdict, reason)
 
 
@@ -205,73 +207,73 @@ def _workflow(thing: Thing, owner: Owner) -> Said:
         return _nobodys(thing, owner)
     if lab.moving and thing.generation == lab.generation:
         return _underway(lab)
-    return Verdict.REMOVE, f"lab {lab.id} is {lab.phase} {lab.generation}, and does not wait for it"
+    return Fate.REMOVE, f"lab {lab.id} is {lab.phase} {lab.generation}, and does not wait for it"
 
 
 def _token(thing: Thing, lab: Lab | None) -> Said:
     if lab and lab.moving and thing.generation == lab.generation:
         return _underway(lab)
-    return Verdict.REMOVE, "the workflow that left it is over"
+    return Fate.REMOVE, "the workflow that left it is over"
 
 
 def _work(thing: Thing, lab: Lab | None) -> Said:
     if lab and (lab.moving or (lab.phase is Phase.READY and thing.generation == lab.generation)):
         return _yes(lab)
-    return Verdict.REMOVE, "no machine will ever do it, and it is still open"
+    return Fate.REMOVE, "no machine will ever do it, and it is still open"
 
 
 def _place(thing: Thing, owner: Owner) -> Said:
     lab = owner.lab
     if thing.state == "missing":
-        return Verdict.ADOPT, f"lab {thing.lab_id} counts, but team {thing.name} does not count it"
+        return Fate.ADOPT, f"lab {thing.lab_id} counts, but team {thing.name} does not count it"
     if thing.state == "wrong":
-        return Verdict.ADOPT, f"team {thing.name} counts lab {thing.lab_id} for something else than it is"
+        return Fate.ADOPT, f"team {thing.name} counts lab {thing.lab_id} for something else than it is"
     if thing.state == "sums":
-        return Verdict.REMOVE, f"what team {thing.name} counts in all is not what its labs hold"
+        return Fate.REMOVE, f"what team {thing.name} counts in all is not what its labs hold"
     if thing.state == "money":
         return _money(lab) if lab else _nobodys(thing, owner)
     if lab is None:
         return _nobodys(thing, owner)
     if lab.reserved and lab.team == thing.name:
         return _yes(lab)
-    return Verdict.REMOVE, f"lab {lab.id} has given its place back"
+    return Fate.REMOVE, f"lab {lab.id} has given its place back"
 
 
 def _money(lab: Lab) -> Said:
     said = f"lab {lab.id} is {lab.phase}, and money is set aside for it"
-    return (Verdict.REMOVE if lab.phase in RESTING else Verdict.KEEP), said
+    return (Fate.REMOVE if lab.phase in RESTING else Fate.KEEP), said
 
 
 def _remains(thing: Thing, lab: Lab | None, now: datetime) -> Said:
     if lab is None:
-        return Verdict.REPORT, "its lab is not known any more"
+        return Fate.REPORT, "its lab is not known any more"
     long_gone = thing.kind is What.LOG_STREAM and lab.phase is Phase.DELETED and now - lab.changed_at > REMEMBERED
-    return (Verdict.REPORT, f"lab {lab.id} is long gone") if long_gone else _yes(lab)
+    return (Fate.REPORT, f"lab {lab.id} is long gone") if long_gone else _yes(lab)
 
 
 def _of_bake(thing: Thing, owner: Owner) -> Said:
     wanted, reason = images.owned(thing.kind, owner.bake)
     if wanted is None:
-        return Verdict.REPORT, f"{reason}: labs may have been meant to get it"
-    return (Verdict.KEEP if wanted else Verdict.REMOVE), reason
+        return Fate.REPORT, f"{reason}: labs may have been meant to get it"
+    return (Fate.KEEP if wanted else Fate.REMOVE), reason
 
 
 def _late(lab: Lab | None, now: datetime) -> Said:
     if lab is None or not lab.moving or lab.deadline is None or now - lab.deadline < LATE:
-        return Verdict.KEEP, "it is on its way"
-    return Verdict.REPORT, f"{lab.phase} since {lab.changed_at:%Y-%m-%d %H:%M}, and the sweep could not bring it to rest"
+        return Fate.KEEP, "it is on its way"
+    return Fate.REPORT, f"{lab.phase} since {lab.changed_at:%Y-%m-%d %H:%M}, and the sweep could not bring it to rest"
 
 
 def _underway(lab: Lab) -> Said:
-    return Verdict.KEEP, f"lab {lab.id} is {lab.phase}"
+    return Fate.KEEP, f"lab {lab.id} is {lab.phase}"
 
 
 def _yes(lab: Lab) -> Said:
-    return Verdict.KEEP, f"lab {lab.id} has it"
+    return Fate.KEEP, f"lab {lab.id} has it"
 
 
 def _never(lab: Lab) -> Said:
-    return Verdict.REPORT, f"lab {lab.id} does not count these files as its own; files are never removed unasked"
+    return Fate.REPORT, f"lab {lab.id} does not count these files as its own; files are never removed unasked"
 
 
 HINTS: Mapping[str, str] = {
@@ -289,8 +291,8 @@ HINTS: Mapping[str, str] = {
 }
 
 
-def _hint(thing: Thing, verdict: Verdict) -> str:
-    return HINTS.get(thing.kind, "").format(id=thing.id) if verdict is Verdict.REPORT else ""
+def _hint(thing: Thing, verdict: Fate) -> str:
+    return HINTS.get(thing.kind, "").format(id=thing.id) if verdict is Fate.REPORT else ""
 
 
 def missing(lab: Lab, lines: Iterable[Entry], seen: frozenset[str]) -> list[Entry]:
@@ -307,7 +309,7 @@ def lost(lab: Lab, entry: Entry, since: datetime) -> Finding:
     hint = (
         "its files are in its backups" if entry.kind is Kind.FILE_SYSTEM else "a lab that is deleted and made anew has it again"
     )
-    return Finding(entry.kind, entry.id, lab.id, Verdict.REPORT, said, hint, since=since)
+    return Finding(entry.kind, entry.id, lab.id, Fate.REPORT, said, hint, since=since)
 
 
 def sorted_for_acting(found: Iterable[Finding]) -> list[Finding]:

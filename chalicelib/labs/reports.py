@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from chalicelib.labs import store
-from chalicelib.labs.findings import Finding, Verdict
+from chalicelib.labs.findings import Fate, Finding
 from chalicelib.limits.rules import Price
 from chalicelib.runtime.clock import iso, parse_iso
 from chalicelib.runtime.facts import Fact, record
@@ -48,7 +48,7 @@ class Report:
     def of(self, found: Iterable[Finding]) -> Report:
         """With these findings, the ones that cost most first; what is simply kept is counted only, unless it costs something."""
         every = list(found)
-        told = [one for one in every if one.verdict is not Verdict.KEEP or _worth_telling(one)]
+        told = [one for one in every if one.verdict is not Fate.KEEP or _worth_telling(one)]
         told.sort(key=lambda one: (not one.unowned, -(one.monthly_cost.amount if one.monthly_cost else 0), one.kind, one.id))
         unowned = sum(one.unowned for one in every)
         return replace(self, looked_at=len(every), unowned=unowned, findings=tuple(told[:MOST]), left_out=len(told[MOST:]))
@@ -102,7 +102,7 @@ def _finding(row: dict[str, Any]) -> Finding:
     cost = row.get("cost")
     words = {name: row.get(name, "") for name in (*ROW, "reason")}
     return Finding(
-        **words | {"verdict": Verdict(row["verdict"])},
+        **words | {"verdict": Fate(row["verdict"])},
         monthly_cost=Price(Decimal(cost[0]), cost[1], date.fromisoformat(cost[2])) if cost else None,
         since=parse_iso(row["since"]) if row["since"] else None,
     )

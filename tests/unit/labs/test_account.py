@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.labs import account, machine_store, schedules, store
 from chalicelib.labs.account import Asked
-from chalicelib.labs.findings import Finding, Verdict
+from chalicelib.labs.findings import Fate, Finding
 from chalicelib.labs.journal import Kind, State
 from chalicelib.labs.reports import Report
 from chalicelib.labs.rules import Phase
@@ -143,11 +143,11 @@ def test_orphans_of_a_deleted_lab_are_removed_and_its_kept_files_are_not(stage: 
     machine, group, role, disk = hand.machine(lab_id), hand.group(lab_id), hand.role(lab_id), hand.disk(lab_id)
     dry = found(look(stage, dry_run=True))
     assert {name: one.verdict for name, one in dry.items()} == {
-        machine: Verdict.REMOVE, group: Verdict.REMOVE, role: Verdict.REMOVE, disk: Verdict.REPORT
+        machine: Fate.REMOVE, group: Fate.REMOVE, role: Fate.REMOVE, disk: Fate.REPORT
     }  # fmt: skip
     assert set(stage.residue(lab_id)) >= {machine, group, role, files}
     report = look(stage)
-    assert {one.outcome for one in report.findings if one.verdict is Verdict.REMOVE} == {"done"}
+    assert {one.outcome for one in report.findings if one.verdict is Fate.REMOVE} == {"done"}
     stage.run()
     assert stage.residue(lab_id) == [files]
     assert [one.id for one in report.findings if one.reason.startswith("kept ")] == [files]
@@ -172,7 +172,7 @@ def test_files_that_no_lab_counts_are_reported_with_what_to_do_and_never_removed
     of_lab, of_nobody, wanted = hand.files(lab_id), hand.files(UNKNOWN), hand.files("genomics-aaaa", ("kept-by", "ada"))
     for _ in range(2):
         report = found(look(stage))
-        assert {name: one.verdict for name, one in report.items()} == dict.fromkeys((of_lab, of_nobody), Verdict.REPORT)
+        assert {name: one.verdict for name, one in report.items()} == dict.fromkeys((of_lab, of_nobody), Fate.REPORT)
         assert f"delete-file-system --file-system-id {of_nobody}" in report[of_nobody].hint
     every = {one["FileSystemId"] for one in hand.efs.describe_file_systems()["FileSystems"]}
     assert {of_lab, of_nobody, wanted} <= every
@@ -180,11 +180,11 @@ def test_files_that_no_lab_counts_are_reported_with_what_to_do_and_never_removed
 
 def test_of_an_unknown_lab_everything_stays_while_a_machine_of_it_lives_and_goes_when_none_does(stage: Stage, hand: Hand) -> None:
     machine, group, role = hand.machine(UNKNOWN), hand.group(UNKNOWN), hand.role(UNKNOWN)
-    assert {one.verdict for one in found(look(stage)).values()} == {Verdict.REPORT}
+    assert {one.verdict for one in found(look(stage)).values()} == {Fate.REPORT}
     assert stage.alive(UNKNOWN) == [machine]
     hand.ec2.terminate_instances(InstanceIds=[machine])
     report = look(stage)
-    assert {name: one.outcome for name, one in found(report).items() if one.verdict is Verdict.REMOVE} == {
+    assert {name: one.outcome for name, one in found(report).items() if one.verdict is Fate.REMOVE} == {
         group: "done", role: "done"
     }  # fmt: skip
     assert stage.residue(UNKNOWN) == []
@@ -195,7 +195,7 @@ def test_after_the_loss_of_the_labs_table_nothing_is_touched(stage: Stage, hand:
     before, reserved = stage.residue(lab_id), stage.reserved()
     stage.tables.clear("labs")
     report = look(stage)
-    assert {one.verdict for one in found(report).values()} == {Verdict.REPORT}
+    assert {one.verdict for one in found(report).values()} == {Fate.REPORT}
     assert (stage.residue(lab_id), stage.reserved()) == (before, reserved)
     assert stage.sweep().orphans == 0
 
@@ -208,7 +208,7 @@ def test_a_journal_that_lost_its_lines_gets_them_back_and_the_lab_can_be_deleted
     for row in [row for row in Row.query(store.pk(lab_id)) if row.sk.startswith("JOURNAL#")]:
         row.delete()
     report = look(stage)
-    assert {one.verdict for one in found(report).values()} == {Verdict.ADOPT}
+    assert {one.verdict for one in found(report).values()} == {Fate.ADOPT}
     assert set(store.journal(lab_id)) == set(lines)
     assert stage.facts(lab_id).count("LabPartAdopted") == len(lines)
     stage.deleted(lab_id, data="delete")
@@ -222,7 +222,7 @@ def test_what_a_lab_should_have_and_somebody_took_away_is_reported(stage: Stage,
     hand.iam.remove_role_from_instance_profile(InstanceProfileName=role, RoleName=role)
     hand.iam.delete_role(RoleName=role)
     one = found(look(stage))[role]
-    assert (one.kind, one.verdict) == ("role", Verdict.REPORT)
+    assert (one.kind, one.verdict) == ("role", Fate.REPORT)
     assert "gone from the account" in one.reason
 
 
@@ -235,7 +235,7 @@ def test_places_follow_the_labs_that_exist(stage: Stage, hand: Hand) -> None:
     commit(limits.release("default", lost, stage.now))
     report = found(look(stage))
     assert {(one.lab_id, one.verdict, one.outcome) for one in report.values()} == {
-        (UNKNOWN, Verdict.REMOVE, "done"), (lost, Verdict.ADOPT, "done")
+        (UNKNOWN, Fate.REMOVE, "done"), (lost, Fate.ADOPT, "done")
     }  # fmt: skip
     assert stage.reserved() == {kept, lost}
 
@@ -324,7 +324,7 @@ def test_files_of_a_lab_that_never_opened_are_adopted_by_nobody_and_removed_when
     name = f"aws-research-wizard-test-{lab_id}"
     files = hand.efs.create_file_system(CreationToken=name, Tags=tags(lab_id))["FileSystemId"]
     one = found(look(stage))[files]
-    assert (one.verdict, one.outcome) == (Verdict.REMOVE, "done")
+    assert (one.verdict, one.outcome) == (Fate.REMOVE, "done")
     assert stage.residue(lab_id) == []
 
 

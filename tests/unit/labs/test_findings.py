@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.labs.findings import GRACE, Finding, Verdict, gone, judge, lost, missing, sorted_for_acting
+from chalicelib.labs.findings import GRACE, Fate, Finding, gone, judge, lost, missing, sorted_for_acting
 from chalicelib.labs.journal import Entry, Kept, Kind, Receipt, State
 from chalicelib.labs.reports import MOST, Report, _read, _written, told
 from chalicelib.labs.rules import Lab, Phase
@@ -152,30 +152,30 @@ def test_verdict(seen: Thing, whose: Lab | None, lines: tuple[Entry, ...], verdi
 
 def test_of_an_unknown_lab_nothing_is_touched_while_a_machine_or_files_of_it_exist() -> None:
     for one in (MACHINE, FILES, EMPTY, GROUP, ROLE, CARD, DISK, RUN, PLACE):
-        assert judge(one, Owner(None, weighty=True, region="us-east-1"), NOW, OLD).verdict is Verdict.REPORT
+        assert judge(one, Owner(None, weighty=True, region="us-east-1"), NOW, OLD).verdict is Fate.REPORT
 
 
 def test_what_is_young_is_left_alone_and_says_what_it_would_be() -> None:
     young = replace(OTHER, made_at=NOW - timedelta(minutes=14))
     found = judge(young, Owner(READY, LINES, NAMES), NOW, OLD)
-    assert found.verdict is Verdict.KEEP
+    assert found.verdict is Fate.KEEP
     assert found.reason == "younger than 15 minutes: lab genomics-k3x9 counts another machine as its own"
-    assert judge(young, Owner(READY, LINES, NAMES), NOW, OLD, timedelta(0)).verdict is Verdict.REMOVE
+    assert judge(young, Owner(READY, LINES, NAMES), NOW, OLD, timedelta(0)).verdict is Fate.REMOVE
 
 
 def test_what_has_no_age_is_as_old_as_it_was_first_found() -> None:
     group = replace(GROUP, made_at=None)
-    assert judge(group, Owner(DELETED), NOW, NOW).verdict is Verdict.KEEP
-    assert judge(group, Owner(DELETED), NOW, NOW - GRACE).verdict is Verdict.REMOVE
+    assert judge(group, Owner(DELETED), NOW, NOW).verdict is Fate.KEEP
+    assert judge(group, Owner(DELETED), NOW, NOW - GRACE).verdict is Fate.REMOVE
 
 
 def test_a_lab_that_just_changed_is_left_alone() -> None:
-    assert judge(OTHER, Owner(lab(changed_at=NOW), LINES, NAMES), NOW, OLD).verdict is Verdict.KEEP
+    assert judge(OTHER, Owner(lab(changed_at=NOW), LINES, NAMES), NOW, OLD).verdict is Fate.KEEP
 
 
 def test_what_somebody_tagged_to_be_kept_is_kept() -> None:
     found = judge(replace(FILES, kept_by="ada@uni.edu"), Owner(None), NOW, OLD)
-    assert (found.verdict, found.reason) == (Verdict.KEEP, "kept by ada@uni.edu")
+    assert (found.verdict, found.reason) == (Fate.KEEP, "kept by ada@uni.edu")
 
 
 OF_BAKES = (What.BUILDER, What.BUILDER_GROUP, What.IMAGE, What.SNAPSHOT)  # no lab has them
@@ -208,7 +208,7 @@ def test_whatever_is_seen_files_that_somebody_worked_on_and_disks_are_never_remo
     seen: Thing, whose: Lab | None, weighty: bool, lines: tuple[Entry, ...], grace: timedelta
 ) -> None:
     found = judge(seen, Owner(whose, lines, NAMES if whose else {}, weighty, "us-east-1"), NOW, OLD, grace)
-    if found.verdict is Verdict.REMOVE:
+    if found.verdict is Fate.REMOVE:
         assert seen.kind is not What.VOLUME
         if seen.kind is Kind.FILE_SYSTEM:
             assert whose is not None
@@ -220,7 +220,7 @@ def test_whatever_is_seen_files_that_somebody_worked_on_and_disks_are_never_remo
             assert seen.kind in (What.TOKEN, What.WORK)  # which lie in the lab's own partition: without a lab there is none
         if seen.kind is Kind.MOUNT_TARGET and whose is not None and not gone(whose):
             assert seen.name != whose.file_system_id
-    if found.verdict is Verdict.ADOPT:
+    if found.verdict is Fate.ADOPT:
         assert whose is not None or seen.kind is What.PLACE
 
 
@@ -233,7 +233,7 @@ def test_a_part_that_a_lab_at_rest_should_have_and_nobody_sees_is_lost() -> None
 
 
 def test_what_leans_on_another_goes_first() -> None:
-    found = [Finding(one.kind, one.id, "", Verdict.REMOVE, "") for one in (GROUP, FILES, DOOR, MACHINE, CARD)]
+    found = [Finding(one.kind, one.id, "", Fate.REMOVE, "") for one in (GROUP, FILES, DOOR, MACHINE, CARD)]
     assert [one.id for one in sorted_for_acting(found)] == ["i-1", "eni-1", "fsmt-1", "fs-1", "sg-1"]
     assert set(ORDER) == {*Kind, *What}
     assert WEIGHTY.isdisjoint(NOTES)
@@ -242,7 +242,7 @@ def test_what_leans_on_another_goes_first() -> None:
 # ---- the report ----------------------------------------------------------------------------------------------------------
 
 
-def finding(number: int = 0, verdict: Verdict = Verdict.REPORT, since: datetime = NOW, **more: Any) -> Finding:
+def finding(number: int = 0, verdict: Fate = Fate.REPORT, since: datetime = NOW, **more: Any) -> Finding:
     return Finding(Kind.FILE_SYSTEM, f"fs-{number:04}", "", verdict, "because", since=since, **more)
 
 
@@ -261,13 +261,13 @@ def test_a_report_is_read_as_it_was_written_and_its_size_is_bounded() -> None:
 
 def test_the_dearest_stands_first_and_what_is_simply_owned_is_only_counted() -> None:
     dear = finding(2, monthly_cost=Price(Decimal(9), "USD", NOW.date()))
-    made = report(finding(1), dear, Finding(Kind.ROLE, "r", "", Verdict.KEEP, "lab x has it"))
+    made = report(finding(1), dear, Finding(Kind.ROLE, "r", "", Fate.KEEP, "lab x has it"))
     assert [one.id for one in made.findings] == ["fs-0002", "fs-0001"]
     assert (made.looked_at, made.unowned) == (3, 2)
 
 
 def test_a_finding_is_unresolved_after_a_day() -> None:
-    made = report(finding(1, since=OLD), finding(2), finding(3, Verdict.REMOVE, OLD, outcome="done"))
+    made = report(finding(1, since=OLD), finding(2), finding(3, Fate.REMOVE, OLD, outcome="done"))
     assert made.unresolved(NOW) == 1
 
 
@@ -276,7 +276,7 @@ def test_the_same_trouble_is_told_once() -> None:
     assert len(told(first, None)) == 1
     assert told(report(finding(1)), first) == ()
     assert len(told(report(finding(1), finding(2)), first)) == 1
-    assert len(told(report(finding(1), finding(3, Verdict.REMOVE, outcome="done")), first)) == 1
+    assert len(told(report(finding(1), finding(3, Fate.REMOVE, outcome="done")), first)) == 1
     assert told(report(finding(1), dry_run=True), None) == ()
     assert told(report(), first) == ()
 
@@ -284,14 +284,14 @@ def test_the_same_trouble_is_told_once() -> None:
 @pytest.mark.parametrize(
     ("kind", "state", "verdict"),
     [
-        (What.BUILDER, "BAKING", Verdict.KEEP),
-        (What.BUILDER, "READY", Verdict.REMOVE),
-        (What.BUILDER_GROUP, "FAILED", Verdict.REMOVE),
-        (What.IMAGE, "READY", Verdict.KEEP),
-        (What.SNAPSHOT, "RETIRED", Verdict.REMOVE),
+        (What.BUILDER, "BAKING", Fate.KEEP),
+        (What.BUILDER, "READY", Fate.REMOVE),
+        (What.BUILDER_GROUP, "FAILED", Fate.REMOVE),
+        (What.IMAGE, "READY", Fate.KEEP),
+        (What.SNAPSHOT, "RETIRED", Fate.REMOVE),
     ],
 )
-def test_parts_of_bakes_belong_to_their_bake(kind: What, state: str, verdict: Verdict) -> None:
+def test_parts_of_bakes_belong_to_their_bake(kind: What, state: str, verdict: Fate) -> None:
     from chalicelib.images.rules import State as BakeState
     from tests.unit.images.test_rules import bake
 
@@ -300,7 +300,7 @@ def test_parts_of_bakes_belong_to_their_bake(kind: What, state: str, verdict: Ve
     assert found.verdict is verdict
 
 
-@pytest.mark.parametrize(("kind", "verdict"), [(What.IMAGE, Verdict.REPORT), (What.BUILDER, Verdict.REMOVE)])
-def test_an_image_of_an_unknown_bake_is_reported_and_its_builder_ended(kind: What, verdict: Verdict) -> None:
+@pytest.mark.parametrize(("kind", "verdict"), [(What.IMAGE, Fate.REPORT), (What.BUILDER, Fate.REMOVE)])
+def test_an_image_of_an_unknown_bake_is_reported_and_its_builder_ended(kind: What, verdict: Fate) -> None:
     found = judge(Thing(kind, "part-1", "", bake="bake-20261129-040000-abcd", made_at=NOW - GRACE), Owner(), NOW, NOW)
     assert found.verdict is verdict

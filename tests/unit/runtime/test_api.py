@@ -58,6 +58,11 @@ def test_the_document_is_valid_openapi_3_1() -> None:
     assert list(OpenAPIV31SpecValidator(api).iter_errors()) == []
 
 
+def test_no_shape_carries_the_name_of_the_file_it_stands_in() -> None:
+    """It does as soon as two shapes of the API have one name."""
+    assert [name for name in document()["components"]["schemas"] if "__" in name] == []
+
+
 def test_the_document_has_exactly_the_apps_routes() -> None:
     told = {(path, method.upper()) for path, item in document()["paths"].items() for method in item}
     assert told == routes(app)

@@ -169,7 +169,7 @@ def test_a_machine_is_judged_again_before_it_is_ended() -> None:
         (thing,) = (one for one in census.machines(ec2.all_machines()) if one.id == found)
         lab = store.load(lab_id)
         verdict = findings.judge(thing, census.owner(lab, (), weighty=True), town.now, town.now, timedelta(0))
-        assert verdict.verdict is findings.Verdict.REMOVE
+        assert verdict.verdict is findings.Fate.REMOVE
         assert town.scale(lab_id, instance_type="r6i.4xlarge").status == 202
         account.settle(thing, verdict, account.Asked("test", grace=timedelta(0)), town.now, weighty=True)
         assert town.cloud.shelf("ec2.instances").get(found)["State"]["Name"] == "pending"
