@@ -6,12 +6,11 @@ python -m tools.bugs [--only WORDS] [--missing] [--workers N]     writes build/b
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from rich.console import Console
 
-from tests.sweep import bugs
+from tests.sweep import bugs, cores
 
 
 def main() -> int:
@@ -34,11 +33,6 @@ def main() -> int:
     caught = sum(bool(one.caught_by) for one in done)
     console.print(f"{caught} of {len(done)} caught")
     return 0 if caught == len(done) else 1
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if __name__ == "__main__":

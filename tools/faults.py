@@ -8,7 +8,6 @@ python -m tools.faults --rows               has every entry of the control plane
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 import warnings
@@ -17,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.fakes.sim.faults import KINDS
-from tests.sweep import rows
+from tests.sweep import cores, rows
 from tests.sweep.faults import REPORT, Swept, replay, sweep_all, written
 
 
@@ -43,7 +42,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--singles", action="store_true", help="single faults only")
     parser.add_argument("--flow", action="append", help="only this flow (may be given again)")
     parser.add_argument("--seed", type=int, default=0, help="of ids and tokens")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--replay", metavar="PATH", help="repeat the history of a violation")
     parser.add_argument("--rows", action="store_true", help="only look whether every entry has its row")
     return parser.parse_args()

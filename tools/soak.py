@@ -7,7 +7,6 @@ python -m tools.soak --replay SEED          the histories of one seed; the one t
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import sys
 import time
@@ -17,6 +16,7 @@ from multiprocessing import get_context
 
 from rich.console import Console
 
+from tests.sweep import cores
 from tests.sweep.soak import Count, batch, seeds
 
 HISTORIES = 10  # of one seed: few enough to be replayed in a minute
@@ -36,7 +36,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=None, help="default: one that nobody used before")
     parser.add_argument("--steps", type=int, default=40, help="in one history")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=int, default=cores())
     parser.add_argument("--replay", type=int, metavar="SEED", help="repeat the histories of one seed")
     return parser.parse_args()
 
