@@ -96,13 +96,19 @@ class Shelf:
     __slots__ = ("_call", "_changed", "_moment", "_shared", "before", "data", "essence", "kept", "name", "named")
 
     def __init__(
-        self, name: str, named: bool = True, kept: bool = True, essence: Essence | None = None, changed: Callable[[], None] = int
+        self,
+        name: str,
+        named: bool = True,
+        kept: bool = True,
+        essence: Essence | None = None,
+        changed: Callable[[], object] = int,
     ) -> None:
         self.name, self.named, self.kept, self.essence = name, named, kept, essence
         self._changed = changed  # who is told before anything changes here
         self.data: dict[Any, Rec] = {}
         self.before: dict[Any, Rec] = self.data
-        self._shared, self._call, self._moment = True, -1, None
+        self._shared, self._call = True, -1
+        self._moment: Moment | None = None  # as it stands, until it changes
 
     def get(self, key: Any, default: Any = None, stale: bool = False) -> Any:
         found = (self.before if stale else self.data).get(key)
