@@ -66,9 +66,10 @@ def deactivate(lab: str, domain: str, output: Format) -> None:
 def _followed(calls: "Calls", lab: "LabView", domain: str, output: Format) -> "LabView":
     """The lab once the pack's kernels are there, or are known not to come; Ctrl-C leaves it going on."""
     begun, ended = time.monotonic(), dict[str, float]()
+    coming = {one["name"] for one in _kernels(lab, domain) if one["state"] != "ready"}
     try:
         with live.display(quiet=output is Format.JSON) as shown:
-            while _show(shown, lab, domain, time.monotonic() - begun, ended) and lab["phase"] == "READY":
+            while _show(shown, lab, domain, coming, time.monotonic() - begun, ended) and lab["phase"] == "READY":
                 time.sleep(PAUSE_SECONDS)
                 lab = calls.lab(lab["id"])
     except KeyboardInterrupt:
@@ -77,9 +78,9 @@ def _followed(calls: "Calls", lab: "LabView", domain: str, output: Format) -> "L
     return lab
 
 
-def _show(shown: "Display", lab: "LabView", domain: str, now: float, ended: dict[str, float]) -> bool:
-    """Show each of the pack's kernels; say whether any is still on its way."""
-    mine = _kernels(lab, domain)
+def _show(shown: "Display", lab: "LabView", domain: str, coming: set[str], now: float, ended: dict[str, float]) -> bool:
+    """Show each of the pack's kernels that was not there; say whether any is still on its way."""
+    mine = [one for one in _kernels(lab, domain) if one["name"] in coming]
     steps = []
     for one in mine:
         state = STATES.get(one["state"], State.RUNNING)

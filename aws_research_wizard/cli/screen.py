@@ -174,12 +174,16 @@ def columns(text: str) -> int:
 
 
 def hanging(text: str, indent: int) -> str:
-    """Long values go on below themselves; words (addresses, commands) are never broken."""
+    """Long values, and values of several lines, go on below themselves; words (addresses, commands) are never broken."""
     room = (width() or 10_000) - indent
-    if columns(text) <= room or room < 20:
-        return text
-    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    lines = [part for line in text.split("\n") for part in _wrapped(line, room)]
     return ("\n" + " " * indent).join(lines)
+
+
+def _wrapped(line: str, room: int) -> list[str]:
+    if columns(line) <= room or room < 20:
+        return [line]
+    return textwrap.wrap(line, room, break_long_words=False, break_on_hyphens=False)
 
 
 def _total(widths: Sequence[int]) -> int:

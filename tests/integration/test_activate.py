@@ -82,6 +82,8 @@ def test_a_second_field_comes_while_somebody_computes_and_goes_again(here: Cloud
     started = born(ada), born(bob)
     kernel = ada.start_kernel(OWN)
     assert set(bob.kernels()) == {OWN}
+    named = {bob.read(f"examples/{one}")["metadata"]["kernelspec"]["name"] for one in bob.listing("examples")}
+    assert named == {OWN}, "no lesson in R where there is no R"
 
     with at_work(ada, kernel) as cell:
         lab = here.wizard("jupyter", "activate", lab_id, "--domain", FIELD)

@@ -41,6 +41,11 @@ def test_an_activation_that_fails_says_why_and_status_keeps_saying_it(arw: Arw, 
     assert "machine_learning could not be activated: no space left" in " ".join(arw(f"jupyter status {lab}").out.split())
 
 
+def test_a_kernel_that_was_there_is_not_shown_as_one_that_comes(arw: Arw, lab: str) -> None:
+    ended = arw(f"jupyter activate {lab} --domain genomics")
+    assert (ended.code, "genomics-python" in ended.err) == (0, False)
+
+
 def test_an_activation_that_stalls_ends_the_wait_and_status_says_what_can_be_done(arw: Arw, cloud: MockCloud, lab: str) -> None:
     cloud.activation_stalls = True
     ended = arw(f"jupyter activate {lab} --domain machine_learning")

@@ -74,6 +74,13 @@ def test_a_table_fits_its_room_and_keeps_the_first_column_whole() -> None:
     assert "…" in shown[1]
 
 
+@pytest.mark.parametrize("wide", [0, 40])
+def test_a_value_of_several_lines_goes_on_below_itself(monkeypatch: pytest.MonkeyPatch, wide: int) -> None:
+    monkeypatch.setattr(screen, "width", lambda: wide)
+    lines = screen.block([("Lab", "one"), ("Kernels", "Python 3.11, the first\nR 4.2, the second")]).splitlines()
+    assert lines == ["Lab      one", "Kernels  Python 3.11, the first", "         R 4.2, the second"]
+
+
 def test_a_very_narrow_terminal_gets_a_block_for_each_row() -> None:
     shown = screen.table(("LAB", "PHASE", "OWNER"), [("genomics-k3x9", "READY", "ada@university.edu")] * 2, room=30)
     assert shown.split("\n\n")[0].splitlines() == ["LAB    genomics-k3x9", "PHASE  READY", "OWNER  ada@university.edu"]
