@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.runtime.clock import parse_iso
 from tests.fakes.sim.evidence import Evidence, Json
-from tests.fakes.sim.invariants import law
+from tests.fakes.sim.laws import law
 
 OVER = ("FAILED", "RETIRED")
 REGIONS = ("ec2", "ec2@eu-west-1")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from chalicelib.labs.environment import Use
 from chalicelib.labs.rules import Phase
 from tests.fakes.sim.evidence import Evidence, Json, LabSeen, parsed, plain
-from tests.fakes.sim.invariants import law
+from tests.fakes.sim.laws import law
 
 FOLDER, INCOMING = "packs/", "incoming/"
 

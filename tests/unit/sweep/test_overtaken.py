@@ -14,9 +14,11 @@ import pytest
 
 from chalicelib.labs import account, census, ec2, findings, store
 from chalicelib.runtime.errors import Superseded
+from tests.fakes.sim.evidence import Evidence
 from tests.fakes.sim.faults import Strike
 from tests.fakes.sim.flows import FLOWS
-from tests.fakes.sim.invariants import LAWS, Evidence, check
+from tests.fakes.sim.invariants import check
+from tests.fakes.sim.laws import LAWS
 from tests.fakes.sim.town import Town, Unit, simulated
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -6,7 +6,8 @@ import gc
 
 import pytest
 
-from tests.fakes.sim.invariants import LAWS, check
+from tests.fakes.sim.invariants import check
+from tests.fakes.sim.laws import LAWS
 from tests.fakes.sim.town import Town, Unit, simulated
 from tests.sweep.faults import sweep
 from tests.sweep.soak import Count, batch, machine, seeds
