@@ -5,7 +5,6 @@ from typing import Any
 from aws_research_wizard.client.mock_labs import Json, MockLabs, RefusedError, iso
 
 COST = {"amount": "0.02", "currency": "USD", "as_of": "2026-11-01"}
-STALE = "made before the last session ended at 2026-11-23 09:00 UTC"
 
 
 class MockBackups(MockLabs):

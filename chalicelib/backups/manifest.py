@@ -18,7 +18,6 @@ from chalicelib.backups.rules import BackupBroken, Digest
 
 FORMAT = 1
 PIECE = 1 << 20
-LARGEST_CHUNK = 64 << 20
 
 
 class Stream(Protocol):

@@ -20,7 +20,6 @@ from chalicelib.runtime.errors import BadInput, Forbidden, TaskError
 
 NIGHT = timedelta(hours=3)  # UTC: when a day's backups fall due
 TRIES_A_NIGHT = 3
-MOST_PATHS = 100
 HOMES, SHARED = "homes/", "shared/"
 _ID = re.compile(r"[brd]-\d{8}-\d{6}-[a-z0-9]{4}")
 LONGEST_PATH = 4096

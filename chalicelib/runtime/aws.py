@@ -59,11 +59,6 @@ def client(service: str, region: str = "") -> Any:
     return session().create_client(service, region_name=region or settings.current().region, config=config)
 
 
-def account_of(context: Any) -> str:
-    """The account that a Lambda context says it runs in."""
-    return settings.seen(context).account
-
-
 def error_code(error: Exception) -> str:
     """AWS's name of a ClientError (`InsufficientInstanceCapacity`); "" for any other exception."""
     response = getattr(error, "response", None) or {}

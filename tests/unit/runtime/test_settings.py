@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from chalicelib.runtime import aws, settings
+from chalicelib.runtime import settings
 from chalicelib.runtime.settings import Misconfigured, Settings
 from tests.conftest import ACCOUNT, Context
 
@@ -52,7 +52,7 @@ def test_lists_are_read_from_commas() -> None:
 
 
 def test_the_first_invocation_teaches_account_and_partition() -> None:
-    assert aws.account_of(Context()) == ACCOUNT
+    assert settings.seen(Context()).account == ACCOUNT
     known = settings.current()
     assert known.state_machine_arn("provision_lab") == (
         f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:aws-research-wizard-test-provision_lab"
