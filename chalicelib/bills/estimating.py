@@ -9,9 +9,10 @@ from chalicelib.cost import service as cost
 
 
 def estimates(first: date, last: date) -> Estimates:
-    """By lab and day, both days included."""
+    """By lab and day, both days included. What baking cost is no lab's, on the bill neither: there it bears a bake's tag."""
     found = cost.estimates(first, last)
     return {
         (lab, day.isoformat()): Estimate(dict(one.users), one.idle, one.overhead, one.currency, one.team)
         for (lab, day), one in found.items()
+        if one.team
     }

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from chalicelib.cost.rules import ESTIMATE, IDLE, NOTHING, OVERHEAD, Cell, Cells, Part, State, begins
 
 OTHERS = "others"
+STAGE = "(stage)"  # no team's: what baking cost
 SECOND = 1_000_000
 USUAL = timedelta(days=7)  # what a day costs is judged by so many
 
@@ -92,7 +93,7 @@ def _key(entry: Entry, by: By, who: str) -> str:
         case By.DOMAIN:
             return entry.state.domain
         case By.TEAM:
-            return entry.state.team
+            return entry.state.team or STAGE
         case By.DAY:
             return entry.day.isoformat()
 

@@ -59,7 +59,7 @@ def _role(who: Principal, lab_id: str) -> LabRole | None:
         return labs.visible(who, lab_id).role
     except NotFound:
         state = store.head(lab_id).state
-        if not state.team or not _sees_all(who, state):
+        if not state.domain or not _sees_all(who, state):  # of a bake there is no other record of whose it was: it is the stage's
             raise
         return LabRole.LEAD
 

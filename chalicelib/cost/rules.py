@@ -266,6 +266,17 @@ def _measured(state: State, data: Mapping[str, Any]) -> State:
     return replace(state, stored=state.stored if stored is None else int(stored), network=rate)
 
 
+def _builds(state: State, data: Mapping[str, Any]) -> State:
+    """The builder of a bake, which has a ledger as a lab has: of no team, in the domain of its pack."""
+    made = Machine(data["instance_id"], data.get("instance_type", ""), running=True)
+    return state if made.id in state.gone else replace(_with(state, made), domain=str(data.get("pack") or ""))
+
+
+def _built(state: State, _: Mapping[str, Any]) -> State:
+    """A bake is over only when its builder is gone."""
+    return replace(state, machines=(), gone=tuple(one.id for one in state.machines) or state.gone)
+
+
 HEARD: Mapping[str, Callable[[State, Mapping[str, Any]], State]] = {
     "MachineLaunched": _launched,
     "MachineRunning": _runs,
@@ -278,6 +289,10 @@ HEARD: Mapping[str, Callable[[State, Mapping[str, Any]], State]] = {
     "LabDeleted": _deleted,
     "ServersChanged": _servers,
     "LabMeasured": _measured,
+    "BuilderLaunched": _builds,
+    "BuilderReported": _parked,
+    "ImageReady": _built,
+    "BakeFailed": _built,
 }
 
 

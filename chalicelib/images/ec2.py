@@ -163,17 +163,23 @@ def images_in_use(image_ids: list[str]) -> frozenset[str]:
     return frozenset(str(one["ImageId"]) for one in machines if one["State"]["Name"] != "terminated")
 
 
-def all_images() -> list[Image]:
-    """Every image of this stage."""
+def all_images(region: str = "") -> list[Image]:
+    """Every image of this stage: its own, or those that were copied into another region."""
     found: list[Image] = []
     with patiently():
-        found = _images(Owners=["self"], Filters=[tag_filter("stage", settings.current().stage)])
+        found = _images(region, Owners=["self"], Filters=_ours(region))
     return found
 
 
-def all_snapshots() -> list[Snapshot]:
-    """Every snapshot of this stage's images."""
-    return _snapshots([tag_filter("stage", settings.current().stage)])
+def all_snapshots(region: str = "") -> list[Snapshot]:
+    """Every snapshot of this stage's images, here or in another region."""
+    return _snapshots(_ours(region), region)
+
+
+def _ours(region: str) -> list[dict[str, Any]]:
+    """There may be a stage of the same name in that region, with images of its own."""
+    known = settings.current()
+    return [tag_filter("stage", known.stage), *([tag_filter("region", known.region)] if region else [])]
 
 
 def _images(region: str = "", **asked: Any) -> list[Image]:

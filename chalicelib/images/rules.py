@@ -271,7 +271,7 @@ IMAGES = ("image", "snapshot")
 
 @dataclass(frozen=True)
 class Part:
-    """An image or a snapshot that stands in the account."""
+    """An image or a snapshot that stands in the account; `region`: another one, into which it was copied."""
 
     kind: str
     id: str
@@ -280,6 +280,7 @@ class Part:
     size_gb: int
     made_at: datetime | None
     kept_by: str
+    region: str = ""
 
 
 def owned(kind: str, bake: Bake | None) -> tuple[bool | None, str]:

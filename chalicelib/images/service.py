@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.images import ec2, rules, store, tending, waiting
@@ -36,6 +37,7 @@ def request_bake(who: Principal, pack: str, now: datetime, correlation_id: str, 
     decision = people.may(who, Action.BAKE_IMAGES)
     if not decision.allowed:
         raise Forbidden(decision.reason, "ask an admin to bake it")
+    _shipped(pack)
     return begin(pack, now, who.email, correlation_id, key=key)
 
 
@@ -62,6 +64,16 @@ def begin(
     commit(*remembered(key, {"bake_id": bake.id}), *store.create(bake, _busy(name, "another")), told)
     tending.start(bake)
     return bake
+
+
+def _shipped(pack: str) -> None:
+    """BadInput for a team's own pack: no builder may read its locks, and nothing says which of its notebooks would prove it."""
+    found = packs.own_of(pack)
+    if found is not None:
+        owner, below = found
+        other = f"; bake the pack that it extends: {below}" if below else ""
+        said = f"pack {pack} is team {owner.team}'s own, and only packs that ship are baked"
+        raise BadInput(said, f"labs of it install it when they first start{other}")
 
 
 def _may_begin(pack: str) -> None:
@@ -125,18 +137,24 @@ def owners(bake_ids: Iterable[str]) -> dict[str, Bake]:
     return {one.id: one for one in store.many(ids)} if ids else {}
 
 
-def parts() -> list[rules.Part]:
-    """The images and snapshots of this stage, as EC2 shows them."""
-    images = [rules.Part("image", one.id, one.bake, one.state, 0, one.made_at, one.kept_by) for one in ec2.all_images()]
+def parts(region: str = "") -> list[rules.Part]:
+    """The images and snapshots of this stage, as EC2 shows them here, or in a region into which they are copied."""
+    images = [rules.Part("image", one.id, one.bake, one.state, 0, one.made_at, one.kept_by) for one in ec2.all_images(region)]
     snapshots = [
-        rules.Part("snapshot", one.id, one.bake, "", one.size_gb, one.made_at, one.kept_by) for one in ec2.all_snapshots()
+        rules.Part("snapshot", one.id, one.bake, "", one.size_gb, one.made_at, one.kept_by) for one in ec2.all_snapshots(region)
     ]
-    return [*images, *snapshots]
+    return [replace(one, region=region) for one in (*images, *snapshots)]
 
 
-def remove_part(kind: str, part: str) -> None:
+def regions() -> tuple[str, ...]:
+    """The other regions into which images are copied."""
+    known = settings.current()
+    return tuple(one for one in known.image_regions if one != known.region)
+
+
+def remove_part(kind: str, part: str, region: str = "") -> None:
     """An image or a snapshot that no bake counts as its own any more."""
-    ec2.deregister(part) if kind == "image" else ec2.delete_snapshot(part)
+    ec2.deregister(part, region) if kind == "image" else ec2.delete_snapshot(part, region)
 
 
 # ---- every week ----------------------------------------------------------------------------------------------------------

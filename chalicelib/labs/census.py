@@ -62,6 +62,7 @@ def take() -> Census:
     census.things += [*parts(), *_workflows(), *_of_labs(living)]
     for kind, look in (
         (Kind.RECORD, _records), (What.QUEUE, _queues), (What.LOG_STREAM, _streams), (What.BACKUPS, _backups),
+        (What.IMAGE, lambda: _copies(census)),
     ):  # fmt: skip
         census.things += _tolerantly(census, kind, look)
     census.labs = {lab.id: lab for lab in [*living, *store.many({one.lab_id for one in census.things if one.lab_id})]}
@@ -117,12 +118,20 @@ def machines(seen: Iterable[ec2.Seen]) -> Iterator[Thing]:
             yield Thing(kind, one.id, one.lab_id, one.token, one.made_at, one.state, monthly_cost=cost, **about)
 
 
-def _images() -> Iterator[Thing]:
-    """Baked images, and the snapshots that they cost."""
-    for one in images.parts():
-        cost = prices.snapshot_monthly_price(one.size_gb, settings.current().region) if one.size_gb else None
+def _images(region: str = "") -> Iterator[Thing]:
+    """Baked images, and the snapshots that they cost; here, or copied into another region."""
+    for one in images.parts(region):
+        cost = prices.snapshot_monthly_price(one.size_gb, region or settings.current().region) if one.size_gb else None
         about: dict[str, Any] = {"made_at": one.made_at, "state": one.state, "size_gb": float(one.size_gb)}
-        yield Thing(What(one.kind), one.id, "", kept_by=one.kept_by, bake=one.bake, monthly_cost=cost, **about)
+        about |= {"kept_by": one.kept_by, "bake": one.bake, "region": one.region or None}
+        yield Thing(What(one.kind), one.id, "", monthly_cost=cost, **about)
+
+
+def _copies(census: Census) -> Iterator[Thing]:
+    """What was copied into other regions. A pack keeps its last two images here: where there is none, none was copied."""
+    if any(one.kind is What.IMAGE for one in census.things):
+        for region in images.regions():
+            yield from _images(region)
 
 
 def _priced(thing: Thing) -> Thing:

@@ -253,6 +253,7 @@ def _remains(thing: Thing, lab: Lab | None, now: datetime) -> Said:
 
 def _of_bake(thing: Thing, owner: Owner) -> Said:
     wanted, reason = images.owned(thing.kind, owner.bake)
+    reason += f", in {thing.region}" if thing.region else ""
     if wanted is None:
         return Fate.REPORT, f"{reason}: labs may have been meant to get it"
     return (Fate.KEEP if wanted else Fate.REMOVE), reason
@@ -292,7 +293,10 @@ HINTS: Mapping[str, str] = {
 
 
 def _hint(thing: Thing, verdict: Fate) -> str:
-    return HINTS.get(thing.kind, "").format(id=thing.id) if verdict is Fate.REPORT else ""
+    if verdict is not Fate.REPORT:
+        return ""
+    there = f" --region {thing.region}" if thing.region and thing.kind in (What.IMAGE, What.SNAPSHOT) else ""
+    return HINTS.get(thing.kind, "").format(id=thing.id) + there
 
 
 def missing(lab: Lab, lines: Iterable[Entry], seen: frozenset[str]) -> list[Entry]:

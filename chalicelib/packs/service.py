@@ -62,6 +62,12 @@ def newest(name: str) -> Pack:
     return of(name, found[0].version)
 
 
+def own_of(name: str) -> tuple[OwnPack, str] | None:
+    """A team's own pack of this name, and which shipped one it extends; None when there is none."""
+    found = store.newest(name) if own.NAME.fullmatch(name) and name not in yaml_files.names() else None
+    return (found[0], str(yaml_files.parse(name, found[0].text).get("extends") or "")) if found else None
+
+
 def of(name: str, version: str) -> Pack:
     """The pack that a lab was made with; without a version it is a shipped one."""
     if not version:

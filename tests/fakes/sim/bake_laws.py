@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from chalicelib.runtime.clock import parse_iso
-from tests.fakes.sim.evidence import Evidence, Json
+from tests.fakes.sim.evidence import Evidence, Json, parsed
 from tests.fakes.sim.laws import law
 
 OVER = ("FAILED", "RETIRED")
@@ -144,6 +144,19 @@ def bake_rests(seen: Evidence) -> Iterator[str]:
     for pack, shelf in seen.shelves.items():
         if "BUSY" in shelf:
             yield f"{pack} cannot be baked: {shelf['BUSY']} has its turn"
+
+
+@law("bake-metered", "at rest, the ledger charges the builder of every bake, for no less than EC2 ran it, and none is left in it")
+def bake_metered(seen: Evidence) -> Iterator[str]:
+    for bake_id, bake in seen.bakes.items():
+        rows = seen.ledger.get(bake_id, [])
+        cells = [cell for one in rows if one["sk"].startswith("DAY#") for cell in parsed(one["cells"])]
+        charged = sum(cell[2] for cell in cells if cell[0] == "machine")
+        ran = sum(seen.ran_as(key, seen.cloud.now) for key, one in seen.machines.items() if seen.bake_of(one) == bake_id)
+        if bake.get("builder_id") and charged < ran:
+            yield f"EC2 ran the builder of {bake_id} for {ran / 1e6:.0f} s, and the ledger charges {charged / 1e6:.0f} s"
+        if bake.get("state") != "BAKING" and any(parsed(one["state"]).get("machines") for one in rows if one["sk"] == "HEAD"):
+            yield f"{bake_id} is {bake['state']}, and the ledger thinks that it has a builder"
 
 
 @law("bake-explained", "a bake that failed says why, in words")

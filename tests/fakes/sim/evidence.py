@@ -273,7 +273,10 @@ class Evidence:
     def ran(self, lab_id: str, until: datetime) -> int:
         """For how long EC2 ran this lab's machines, in microseconds, up to a moment."""
         machines = [key for key, one in self.machines.items() if self.lab_of(one) == lab_id]
-        return sum(_span(self.cloud.shelf("ec2.power").get(key, ()), until) for key in machines)
+        return sum(self.ran_as(key, until) for key in machines)
+
+    def ran_as(self, instance_id: str, until: datetime) -> int:
+        return _span(self.cloud.shelf("ec2.power").get(instance_id, ()), until)
 
     # ---- workflows and news
 

@@ -12,6 +12,7 @@ from chalicelib.images.journal import PASSING
 from chalicelib.images.making import take_down
 from chalicelib.labs import account
 from chalicelib.runtime.errors import Conflict, Retryable
+from tests.fakes.sim import packs
 from tests.fakes.sim.builder import spoil
 from tests.fakes.sim.evidence import Evidence
 from tests.fakes.sim.faults import Strike, too_often
@@ -266,9 +267,59 @@ def test_kept_images_are_listed_with_what_they_cost_and_leftovers_are_removed(to
     }
     ec2.put("snapshots", "snap-lost", {"SnapshotId": "snap-lost", "VolumeSize": 60, **leftover})
     report = account.reconcile(account.asked({"grace_minutes": 0}, town.now), town.now)
-    rows = {(one.kind, one.verdict): one for one in report.findings}
+    rows = {(one.kind, one.verdict): one for one in report.findings if not one.reason.endswith("eu-west-1")}
     kept = rows["snapshot", "keep"]
     assert kept.reason.startswith("kept for labs of genomics")
     assert kept.monthly_cost
     assert kept.monthly_cost.amount == 3
     assert rows["snapshot", "report"].id == "snap-lost"
+
+
+def test_copies_in_other_regions_are_looked_at_and_leftovers_there_removed(town: Town) -> None:
+    first = baked(town)
+    there = town.cloud.client("ec2", "eu-west-1")
+    [(copy, image)] = there.at("images").items()
+    [(disk, snapshot)] = there.at("snapshots").items()
+    gone = [{**tag, "Value": "bake-gone"} if tag["Key"].endswith(":bake") else tag for tag in snapshot["Tags"]]
+    other = [{**tag, "Value": "eu-west-1"} if tag["Key"].endswith(":region") else tag for tag in snapshot["Tags"]]
+    there.put("snapshots", "snap-lost", {**snapshot, "SnapshotId": "snap-lost", "Tags": gone})
+    there.put("images", "ami-of-a-stage-there", {**image, "ImageId": "ami-of-a-stage-there", "Tags": other})
+    found = {one.id: one for one in account.reconcile(account.asked({"grace_minutes": 0}, town.now), town.now).findings}
+    assert (found[copy].verdict, found[copy].reason) == ("keep", f"kept for labs of genomics: {first}, in eu-west-1")
+    assert found[disk].verdict == "keep"
+    assert found["snap-lost"].verdict == "report"
+    assert found["snap-lost"].hint.endswith("--snapshot-id snap-lost --region eu-west-1")
+    assert "ami-of-a-stage-there" not in found
+    for _ in range(2):
+        baked(town)
+    assert town.bakes()[first]["state"] == "RETIRED"
+    there.put("images", copy, image)
+    there.put("snapshots", disk, snapshot)
+    done = {one.id: one for one in account.reconcile(account.asked({"grace_minutes": 0}, town.now), town.now).findings}
+    assert [(done[one].verdict, done[one].outcome) for one in (copy, disk)] == [("remove", "done")] * 2
+    assert copy not in dict(there.at("images").items())
+
+
+def test_of_a_stage_that_never_baked_no_other_region_is_asked(town: Town) -> None:
+    seen: list[str] = []
+    strike = town.cloud.strike
+    town.cloud.strike = lambda call, act: (seen.append(call.service), strike(call, act))[1]
+    account.reconcile(account.asked({}, town.now), town.now)
+    assert {one for one in seen if one.startswith("ec2")} == {"ec2"}
+
+
+def test_the_ledger_hears_of_a_bake_when_it_is_over(town: Town) -> None:
+    bake_id = baked(town)
+    [head] = [one for one in Evidence(town).ledger[bake_id] if one["sk"] == "HEAD"]
+    assert '"domain":"genomics"' in head["state"]
+    assert '"machines":[]' in head["state"]
+
+
+def test_a_teams_own_pack_is_not_baked_and_it_is_said_why(town: Town) -> None:
+    packs.added(town)
+    refused = town.call("POST", "/images", {"pack": packs.MINE}, ROOT)
+    assert refused.status == 400
+    assert refused.json["message"] == "pack mine is team default's own, and only packs that ship are baked"
+    assert refused.json["hint"] == "labs of it install it when they first start; bake the pack that it extends: base"
+    assert town.bakes() == {}
+    assert town.call("POST", "/images", {"pack": "mime"}, ROOT).status == 404
