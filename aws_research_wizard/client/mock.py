@@ -23,32 +23,27 @@ from urllib.parse import unquote
 import httpx
 
 from aws_research_wizard.client import mock_packs
-from aws_research_wizard.client.mock_audit import MockAudit
-from aws_research_wizard.client.mock_backups import MockBackups
 from aws_research_wizard.client.mock_costs import MockCosts
 from aws_research_wizard.client.mock_images import MockImages
 from aws_research_wizard.client.mock_labs import EMAIL, FROM, Json, RefusedError, gigabytes, iso
 from aws_research_wizard.client.mock_limits import MockLimits
 from aws_research_wizard.client.mock_packs import PACKS
+from aws_research_wizard.client.mock_people import MockPeople
 
 UPLOADS = "https://mock.test/uploads"
 
 
-class MockCloud(MockBackups):
+class MockCloud(MockPeople):
     """A control plane in memory."""
 
     def __init__(self, email: str = EMAIL, limit: int = 10) -> None:
-        super().__init__(email)
-        self.limit = limit
-        self.tokens: list[Json] = []
-        self.people: dict[str, Json] = {}
+        super().__init__(email, limit)
         self.findings: list[Json] = []
         self.own_packs: dict[str, Json] = {}
         self.uploads: list[str] = []
         self.looks, self.dry_run = 0, True
         self.asked: list[httpx.Request] = []
         self.trouble: list[int | Exception] = []
-        self.audit = MockAudit()
         self.terms = MockLimits()
         self.costs = MockCosts()
         self.images = MockImages()
@@ -83,16 +78,6 @@ class MockCloud(MockBackups):
         return 404, {"code": "not_found", "message": f"no such path: {path}", "hint": ""}
 
     # what the routes do
-
-    def _whoami(self, _: Json) -> tuple[int, Any]:
-        scopes = ["labs:read", "labs:write", "packs:read", "tokens:write", "users:write"]
-        who = {"email": self.email, "role": "admin", "teams": ["default"], "scopes": scopes, "token_id": "tok-1", "stage": "mock"}
-        return 200, who
-
-    def _limits(self, _: Json) -> tuple[int, Any]:
-        used = sum(lab["phase"] not in ("DELETED", "FAILED") for lab in self.labs.values())
-        teams = [{"team": "default", "labs": used, "limit": self.limit}]
-        return 200, {"teams": teams, "max_users_per_lab": 200, "allowed_families": []}
 
     def _list(self, _: Json) -> tuple[int, Any]:
         return 200, {"items": [lab for lab in self.labs.values() if lab["phase"] != "DELETED"], "cursor": None}
@@ -251,42 +236,6 @@ class MockCloud(MockBackups):
             self.findings = [one | {"outcome": "done"} if one["verdict"] == "remove" else one for one in self.findings]
         return 202, {"run": f"a-{self.looks}"}
 
-    def _people(self, _: Json) -> tuple[int, Any]:
-        return 200, {"items": list(self.people.values()), "cursor": None}
-
-    def _put_person(self, wish: Json) -> tuple[int, Any]:
-        person = {"teams": ["default"], "role": "member"} | wish | {"added_at": iso(self.now), "added_by": self.email}
-        known = self.people.get(wish["email"], {})
-        self.people[wish["email"]] = person
-        changes = {name: [known.get(name), person[name]] for name in ("role", "teams") if known.get(name) != person[name]}
-        self.audit.tell("PersonChanged" if known else "PersonAdded", wish["email"], iso(self.now), self.email, changes)
-        return 200, person
-
-    def _tokens(self, _: Json) -> tuple[int, Any]:
-        return 200, {"items": [{name: token[name] for name in token if name != "token"} for token in self.tokens]}
-
-    def _make_token(self, wish: Json) -> tuple[int, Any]:
-        number = len(self.tokens) + 1
-        lifetime = timedelta(days=wish.get("expires_in_days", 90))
-        token = {
-            "token_id": f"tok-{number}",
-            "email": self.email,
-            "label": wish.get("label", ""),
-            "scopes": wish.get("scopes") or ["labs:read"],
-            "created_at": iso(self.now),
-            "expires_at": iso(self.now + lifetime),
-            "token": f"awr_mock{number}",
-        }
-        self.tokens.append(token)
-        return 201, token
-
-    def _revoke(self, _: Json, token_id: str) -> tuple[int, Any]:
-        left = [token for token in self.tokens if token["token_id"] != token_id]
-        if len(left) == len(self.tokens):
-            raise RefusedError(404, "not_found", f"no token {token_id}", "")
-        self.tokens = left
-        return 204, None
-
     def _put_hours(self, asked: Json, lab_id: str) -> tuple[int, Any]:
         return 200, self.terms.set_hours(self.known(lab_id)["id"], asked, self.email)
 
@@ -303,16 +252,16 @@ class MockCloud(MockBackups):
 ID = r"([^/]+)"
 ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", "/health", lambda _cloud, _: (200, {"status": "ok", "stage": "mock", "access_mode": "local"})),
-    ("GET", "/whoami", MockCloud._whoami),
-    ("GET", "/limits", MockCloud._limits),
+    ("GET", "/whoami", MockCloud.whoami),
+    ("GET", "/limits", MockCloud.places),
     ("GET", f"/limits/{ID}", lambda cloud, _, team: (200, cloud.terms.of(team))),
     ("PUT", f"/limits/{ID}", lambda cloud, asked, team: (200, cloud.terms.set_quota(team, asked))),
     ("GET", f"/budgets/{ID}", lambda cloud, _, team: (200, cloud.terms.budget(team))),
     ("PUT", f"/budgets/{ID}", lambda cloud, asked, team: (200, cloud.terms.set_budget(team, asked))),
     ("DELETE", f"/budgets/{ID}", lambda cloud, _, team: (204, cloud.terms.budgets.pop(team, None) and None)),
-    ("GET", "/tokens", MockCloud._tokens),
-    ("POST", "/tokens", MockCloud._make_token),
-    ("DELETE", f"/tokens/{ID}", MockCloud._revoke),
+    ("GET", "/tokens", MockCloud.list_tokens),
+    ("POST", "/tokens", MockCloud.make_token),
+    ("DELETE", f"/tokens/{ID}", MockCloud.revoke_token),
     ("GET", "/packs", MockCloud._packs),
     ("GET", f"/packs/{ID}", MockCloud._pack),
     ("POST", "/packs", MockCloud._add_pack),
@@ -330,8 +279,8 @@ ROUTES: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
     ("GET", "/costs", lambda cloud, asked: (200, cloud.costs.report(asked))),
     ("GET", "/costs/me", lambda cloud, asked: (200, cloud.costs.report(asked | {"by": "lab"}))),
     ("GET", f"/labs/{ID}/cost", lambda cloud, _, lab_id: (200, cloud.costs.of_lab(cloud.known(lab_id)))),
-    ("GET", "/people", MockCloud._people),
-    ("PUT", "/people", MockCloud._put_person),
+    ("GET", "/people", MockCloud.list_people),
+    ("PUT", "/people", MockCloud.put_person),
     ("GET", "/labs", MockCloud._list),
     ("POST", "/labs", MockCloud._create),
     ("GET", f"/labs/{ID}", MockCloud._read),
