@@ -1,6 +1,7 @@
 """The command line against a control plane in memory, on a terminal of 80 columns whose clock stands still."""
 
 import io
+import json
 import shlex
 import time
 from collections.abc import Callable, Iterator
@@ -78,3 +79,11 @@ def arw(nobody: Arw, monkeypatch: pytest.MonkeyPatch) -> Arw:
     monkeypatch.setenv("AWR_API_URL", "https://mock.test/api")
     monkeypatch.setenv("AWR_TOKEN", "awr_test")
     return nobody
+
+
+@pytest.fixture
+def lab(arw: Arw) -> str:
+    """A READY lab called demo."""
+    ended = arw("jupyter quick-start --domain genomics --name demo --output json")
+    assert ended.code == 0, ended.err
+    return str(json.loads(ended.out)["id"])

@@ -1,29 +1,17 @@
 """Each command as a person meets it: what it asks, what it says, how it ends."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import httpx
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from aws_research_wizard.cli import doorway, labs
-from aws_research_wizard.client import profiles, watching
+from aws_research_wizard.cli import doorway
+from aws_research_wizard.client import watching
 from aws_research_wizard.client.mock import MockCloud
 from tests.unit.cli.conftest import Arw
 
 QUICK = "jupyter quick-start --domain genomics"
-
-
-@pytest.fixture
-def lab(arw: Arw) -> str:
-    """A READY lab called demo."""
-    ended = arw(f"{QUICK} --name demo --output json")
-    assert ended.code == 0, ended.err
-    return str(json.loads(ended.out)["id"])
 
 
 # ---- making --------------------------------------------------------------------------------------------------------------
@@ -325,173 +313,3 @@ def test_a_control_plane_that_goes_away_while_waiting_does_not_end_the_wait(arw:
     ended = arw(QUICK)
     assert ended.code == 0
     assert "the lab goes on, still trying" in ended.err
-
-
-# ---- people, packs, tokens, signing in -----------------------------------------------------------------------------------
-
-
-def test_people_of_a_lab(arw: Arw, lab: str, snapshot: SnapshotAssertion) -> None:
-    assert arw("jupyter users add demo mira@university.edu").code == 0
-    assert arw("jupyter users role demo mira@university.edu viewer").code == 0
-    assert arw("jupyter users list demo").out == snapshot
-    assert arw("jupyter users remove demo mira@university.edu").code == 0
-    assert arw("jupyter users remove demo mira@university.edu").code == 1
-
-
-def test_people_of_the_control_plane(arw: Arw) -> None:
-    assert arw("people add mira@university.edu --role lead --team lovelace").code == 0
-    assert "lovelace" in arw("people list").out
-
-
-def test_packs(arw: Arw, snapshot: SnapshotAssertion) -> None:
-    assert arw("packs list").out == snapshot(name="list")
-    assert arw("packs show genomics").out == snapshot(name="show")
-    assert arw("packs show genomcs").err == "✘ unknown domain 'genomcs'\n  → did you mean 'genomics'?\n"
-
-
-def test_a_token_is_shown_once_and_alone_on_stdout(arw: Arw) -> None:
-    ended = arw("tokens create --label laptop --scope labs:read --days 30")
-    assert ended.out == "awr_mock1\n"
-    assert "awr_mock1" not in arw("tokens list -o json").out
-    assert arw("tokens revoke tok-1").code == 0
-    assert arw("tokens revoke tok-1").code == 1
-
-
-def test_a_token_whose_secret_was_lost_on_the_way_is_named(arw: Arw, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "aws_research_wizard.client.calls.Calls.create_token", lambda *_, **__: {"token_id": "tok-9", "token": None}
-    )
-    ended = arw("tokens create")
-    assert (ended.code, "tokens revoke tok-9" in ended.err) == (1, True)
-
-
-def test_limits_and_whoami(arw: Arw, snapshot: SnapshotAssertion) -> None:
-    assert arw("limits").out == snapshot(name="limits")
-    assert arw("whoami").out == snapshot(name="whoami")
-
-
-def test_login_takes_the_token_from_stdin_and_keeps_it_for_its_owner_alone(nobody: Arw) -> None:
-    ended = nobody("login --url https://abc.execute-api.eu-west-1.amazonaws.com/api --profile dev", stdin="awr_secret\n")
-    assert ended.code == 0, ended.err
-    assert "awr_secret" not in ended.out + ended.err
-    assert profiles.current().token == "awr_secret"
-    assert nobody("whoami").code == 0
-    assert nobody("logout").code == 0
-    assert nobody("whoami").code == 1
-
-
-def test_a_token_that_opens_nothing_is_not_kept(nobody: Arw, cloud: MockCloud) -> None:
-    cloud.trouble = [401]
-    assert nobody("login --url https://abc/api", stdin="awr_wrong\n").code == 1
-    assert not profiles.path().exists()
-
-
-def test_a_token_is_not_sent_over_plain_http(nobody: Arw, cloud: MockCloud) -> None:
-    ended = nobody("login --url http://abc.example.org/api", stdin="awr_secret\n")
-    assert (ended.code, "only sent over https" in ended.err, cloud.asked) == (2, True, [])
-
-
-def test_nobody_signed_in_is_told_how_to_start(nobody: Arw) -> None:
-    ended = nobody("jupyter list")
-    assert ended.code == 1
-    assert "local up" in ended.err
-    assert "login" in ended.err
-
-
-def test_an_expired_token_names_the_way_back(arw: Arw, cloud: MockCloud) -> None:
-    cloud.trouble = [401]
-    assert arw("jupyter list").code == 1
-
-
-def test_the_environment_and_the_profile_are_both_doors(nobody: Arw, cloud: MockCloud) -> None:
-    profiles.save("dev", "https://dev.test/api", "awr_dev", make_current=False)
-    assert nobody("--profile dev jupyter list").code == 0
-    assert cloud.asked[-1].headers["Authorization"] == "Bearer awr_dev"
-    assert "no profile 'nope'" in nobody("--profile nope jupyter list").err
-
-
-# ---- the door ------------------------------------------------------------------------------------------------------------
-
-
-def test_an_unexpected_error_is_one_line_and_a_traceback_only_on_request(arw: Arw, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
-        raise ValueError("boom\nwith more lines")
-
-    monkeypatch.setattr("aws_research_wizard.client.calls.Calls.whoami", broken)
-    ended = arw("whoami")
-    assert (ended.code, ended.err.splitlines()[0]) == (1, "✘ unexpected ValueError: boom")
-    assert "Traceback" not in ended.err
-    assert "Traceback" in arw("whoami --debug").err
-
-
-def _commands() -> list[str]:
-    from importlib import import_module
-
-    import click
-
-    from aws_research_wizard.cli.main import DOORS
-
-    found: list[str] = []
-
-    def walk(path: str, one: click.Command) -> None:
-        if isinstance(one, click.Group):
-            for name, inner in one.commands.items():
-                walk(f"{path} {name}", inner)
-        else:
-            found.append(path)
-
-    for name, (module, whole, _) in DOORS.items():
-        group = import_module(f"aws_research_wizard.cli.{module}").app
-        walk(name, group if whole else group.commands[name])
-    return found
-
-
-@pytest.mark.parametrize("line", _commands())
-def test_every_command_has_help_with_an_example_and_an_output_format(nobody: Arw, line: str) -> None:
-    ended = nobody(f"{line} --help")
-    assert (ended.code, ended.err) == (0, "")
-    assert f"Example:\n  aws-research-wizard {line}" in ended.out.replace("    aws-", "  aws-").replace("  Example", "Example")
-    assert "--output [table|json" in ended.out
-
-
-@pytest.mark.parametrize("line", ["", "jupyter", "jupyter users", "packs", "local", "tokens", "people"])
-def test_every_group_lists_its_commands_in_whole_sentences(nobody: Arw, line: str, snapshot: SnapshotAssertion) -> None:
-    shown = nobody(f"{line} --help").out
-    assert "..." not in shown.partition("Commands:")[2]
-    assert shown == snapshot
-
-
-def test_version(nobody: Arw) -> None:
-    assert nobody("version").out.startswith("aws-research-wizard 0.")
-    assert set(json.loads(nobody("version -o json").out)) == {"version", "python"}
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts(nobody: Arw, shell: str) -> None:
-    ended = nobody(f"completion {shell}")
-    assert ended.code == 0
-    assert "_AWS_RESEARCH_WIZARD_COMPLETE" in ended.out
-
-
-def test_the_shell_completes_commands_and_lab_names(arw: Arw, lab: str) -> None:
-    assert labs._complete(None, None, "gen") == [lab]
-    env = os.environ | {
-        "_AWS_RESEARCH_WIZARD_COMPLETE": "bash_complete",
-        "COMP_WORDS": "aws-research-wizard jup",
-        "COMP_CWORD": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "aws_research_wizard.cli.main"], env=env, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "plain,jupyter\n"
-
-
-def test_completion_stays_silent_when_the_api_is_away(arw: Arw, cloud: MockCloud) -> None:
-    cloud.trouble = [httpx.ConnectError("refused")] * 9
-    assert labs._complete(None, None, "gen") == []
-
-
-def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
-    line = f"{sys.executable} -m aws_research_wizard.cli.main --help | true"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
