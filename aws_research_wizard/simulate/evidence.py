@@ -10,6 +10,7 @@ from aws_research_wizard.simulate.usage import CELL, MACHINE_WORK, PRESENT, TAB,
 
 NEWS_S = 5
 LEASE_S = 300
+LONG_SILENCE_S = 60 * grounds.Policy().silence
 
 
 class Person:
@@ -86,6 +87,7 @@ class Machine:
         self.active_at = ready
         self.told = -1
         self.silent = False
+        self.unheard = (ready, ready)  # the last silence: from, until
         self.written: grounds.Evidence | None = None
 
     def begin(self, number: int, span: Span, now: int) -> None:
@@ -106,6 +108,21 @@ class Machine:
     def under_way(self) -> list[Span]:
         """All that is."""
         return [span for person in self.people.values() for span in person.active.values()]
+
+    def falls_silent(self, now: int) -> None:
+        """From now on nothing that it says arrives."""
+        self.silent, self.unheard = True, (now, now)
+
+    def is_heard(self, now: int) -> None:
+        """It says again how things stand."""
+        self.silent, self.unheard = False, (self.unheard[0], now)
+
+    def told_of(self, span: Span, now: int) -> bool:
+        """Has it had its seconds to tell of what began? In a short silence nobody hears of it; a long one is known to be one."""
+        since, until = self.unheard[0], now if self.silent else self.unheard[1]
+        if span.begins <= since - NEWS_S or span.begins >= until:
+            return span.begins <= now - NEWS_S
+        return now - since > LONG_SILENCE_S or (not self.silent and until <= now - NEWS_S)
 
     def look(self, now: int, *, warned: bool) -> None:
         """What the sweep will read if it comes now."""

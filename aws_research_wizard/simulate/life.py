@@ -154,7 +154,7 @@ class Life:
     def _start(self, span: Span, now: int) -> None:
         if span.kind == SILENCE:
             self._look(now)
-            self.machine.silent = True
+            self.machine.falls_silent(now)
             self._push(span.ends, END, span)
         elif self.phase is Phase.READY:
             self._admit(span, now)
@@ -166,8 +166,8 @@ class Life:
             if self.phase is Phase.OFF:
                 self.boot(now)
 
-    def _silence_ends(self, _: Span, now: int) -> None:  # noqa: ARG002 (as events are told)
-        self.machine.silent = False
+    def _silence_ends(self, _: Span, now: int) -> None:
+        self.machine.is_heard(now)
 
     def _admit(self, span: Span, now: int) -> None:
         late = now - span.begins
@@ -226,9 +226,9 @@ class Life:
         self.arrived[span.user] = (since, max(until, span.ends if span.kind == PRESENT else self.ends))
 
     def _judge(self, now: int) -> None:
-        """Was anything at work? What began within the last seconds nobody could know of."""
+        """Was anything at work? What it could not tell yet nobody could know of."""
         met = [span for span in self.machine.under_way() if span.counts]
-        known = [span for span in met if span.begins <= now - NEWS_S]
+        known = [span for span in met if self.machine.told_of(span, now)]
         self.out.wrong_stops += bool(known)
         self.out.crossed += bool(met) and not known
         self.out.lost_s += sum(now - span.begins for span in met if span.kind in MACHINE_WORK)

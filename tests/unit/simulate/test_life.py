@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from aws_research_wizard.simulate.life import SAVING_S
 from aws_research_wizard.simulate.policies import of
 from aws_research_wizard.simulate.usage import Lab, Span
-from tests.unit.simulate.conftest import LAB, Lived, span
+from tests.unit.simulate.conftest import LAB, MONDAY, Lived, span
 
 PRICE = Decimal("0.504")
 MORNING = (span("present", 540, 600), span("cell", 545, 550, cpu=100.0))
@@ -109,6 +110,20 @@ def test_a_silent_machine_is_not_stopped_while_nobody_knows(lived: Lived) -> Non
     silence = Span(*span("silence", 610, 610 + 6 * 60)[:2], "silence", LAB.name)
     assert lived(*MORNING, silence).paid_s > 6 * 3600
     assert lived(*MORNING, silence).wrong_stops == 0
+
+
+def test_what_begins_in_a_short_silence_crosses_the_stop_and_in_a_long_one_is_met_by_it(lived: Lived) -> None:
+    (ran,) = lived(*MORNING).ran
+    stop = (ran[1] - SAVING_S - MONDAY) / 60
+    came = span("present", stop - 1 / 6, stop + 60)
+    unheard = Span(*span("silence", stop - 1 / 6, stop - 1 / 15)[:2], "silence", LAB.name)
+    crossing = lived(*MORNING, came, unheard)
+    assert (crossing.crossed, crossing.wrong_stops) == (1, 0)
+    assert (lived(*MORNING, came).crossed, lived(*MORNING, came).wrong_stops) == (0, 0)
+    for hours, met in ((3, 1), (0.1, 0)):
+        evening = Span(*span("silence", 19 * 60 - hours * 60, 20 * 60)[:2], "silence", LAB.name)
+        cell = span("cell", 19 * 60 - hours * 60, 20 * 60, cpu=100.0)
+        assert lived(span("present", 540, 550), evening, cell, policy="off-hours", days=1).wrong_stops == met
 
 
 def test_a_timetable_meets_work_and_starts_for_nobody(lived: Lived) -> None:
