@@ -29,6 +29,7 @@ from chalicelib.runtime import settings
 from chalicelib.runtime.errors import Conflict, Forbidden, NotFound, Retryable, Superseded
 from chalicelib.runtime.log import logger
 from chalicelib.runtime.store import Write, commit
+from chalicelib.runtime.workflows import Caught
 
 LOOK_EVERY = 500  # entries between two looks at the clock
 SKIPPED_TOLD = 20
@@ -259,7 +260,5 @@ HEARD_OF = {
 
 def explain(caught: Mapping[str, Any]) -> str:
     """What a workflow caught, in words for a person."""
-    error, said = str(caught.get("Error", "")), str(caught.get("Cause", ""))
-    with suppress(ValueError, KeyError, TypeError):
-        said = str(json.loads(said)["errorMessage"])
+    error, said = Caught.of(caught)
     return HEARD_OF.get(error) or said or error or "no cause was reported"

@@ -5,8 +5,6 @@ Every event is {"bake_id", "pack", "generation", "correlation_id"}; after a Catc
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from typing import Any
 
 from chalice.app import Blueprint
@@ -15,6 +13,7 @@ from chalicelib.images import baking, ending, waiting
 from chalicelib.images.rules import Expect
 from chalicelib.runtime import clock
 from chalicelib.runtime.entries import task
+from chalicelib.runtime.workflows import Caught
 
 bp = Blueprint(__name__)
 Event = dict[str, Any]
@@ -23,10 +22,7 @@ SAID = {"States.Timeout": "it took too long"}
 
 def _cause(event: Event) -> str:
     """What the workflow caught, in words for a person."""
-    caught = event.get("error") or {}
-    error, said = str(caught.get("Error", "")), str(caught.get("Cause", ""))
-    with suppress(ValueError, KeyError, TypeError):
-        said = str(json.loads(said)["errorMessage"])
+    error, said = Caught.of(event.get("error"))
     return SAID.get(error) or " ".join(said.split()) or error
 
 

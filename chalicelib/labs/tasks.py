@@ -5,8 +5,6 @@ Every event is {"lab_id", "generation", "correlation_id"}; after a Catch also {"
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
 from typing import Any
 
 from chalice.app import Blueprint
@@ -15,6 +13,7 @@ from chalicelib.labs import causes, power, provisioning, teardown, upgrading, wo
 from chalicelib.labs.machines import Expect, Work
 from chalicelib.runtime import clock
 from chalicelib.runtime.entries import task
+from chalicelib.runtime.workflows import Caught
 
 bp = Blueprint(__name__)
 Event = dict[str, Any]
@@ -22,11 +21,7 @@ Event = dict[str, Any]
 
 def _cause(event: Event) -> str:
     """What the workflow caught, in words for a person."""
-    caught = event.get("error") or {}
-    said = str(caught.get("Cause", ""))
-    with suppress(ValueError, KeyError, TypeError):
-        said = str(json.loads(said)["errorMessage"])
-    return causes.explain(str(caught.get("Error", "")), said)
+    return causes.explain(*Caught.of(event.get("error")))
 
 
 @bp.lambda_function(name="resolve_environment")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.runtime import aws, settings
 from chalicelib.runtime.errors import AppError, Retryable
@@ -66,6 +66,21 @@ def succeed(token: str, output: dict[str, Any]) -> bool:
 def fail(token: str, error: str, cause: str) -> bool:
     """Fail a waiting task; False when nobody waits for it any more. Step Functions keeps 256 and 32768 characters."""
     return _call("send_task_failure", GONE, taskToken=token, error=error[:256], cause=cause[:32768])
+
+
+class Caught(NamedTuple):
+    """What a Catch of a state machine caught: the error's name, and what it said; both blank when nothing was caught."""
+
+    error: str
+    said: str
+
+    @classmethod
+    def of(cls, output: Mapping[str, Any] | None) -> Caught:
+        """From the Catch's output, {"Error", "Cause"}. Of a Lambda function's error the cause is JSON with an `errorMessage`."""
+        error, said = (str((output or {}).get(name, "")) for name in ("Error", "Cause"))
+        with suppress(ValueError, KeyError, TypeError):
+            said = str(json.loads(said)["errorMessage"])
+        return cls(error, said)
 
 
 @contextmanager
