@@ -76,7 +76,9 @@ class ByHand:
     def _venv(self, name: str, lock: Path) -> Path:
         home = self.folder / name
         subprocess.run(["uv", "venv", "-q", "-p", "/usr/bin/python3", home], check=True)
-        subprocess.run(["uv", "pip", "install", "-q", "--require-hashes", "-p", home / "bin" / "python", "-r", lock], check=True)
+        subprocess.run(
+            ["uv", "pip", "install", "-q", "--no-deps", "--require-hashes", "-p", home / "bin" / "python", "-r", lock], check=True
+        )
         return home
 
     def first_cell(self) -> float:
