@@ -94,8 +94,10 @@ def _busy(pack: str, bake_id: str) -> Conflict:
 
 
 def images(pack: str, cursor: str | None, limit: int) -> Page[Bake]:
-    """Bakes and what came of them; of one pack the newest first. NotFound (with a near miss) for a pack that is none."""
-    return store.page(packs.resolve(pack).name if pack else "", cursor, limit)
+    """Bakes and what came of them; of one pack the newest first, and none of a team's own. NotFound for a pack that is none."""
+    if pack and packs.own_of(pack) is None:
+        packs.resolve(pack)
+    return store.page(pack, cursor, limit)
 
 
 def image(bake_id: str) -> Bake:

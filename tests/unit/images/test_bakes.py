@@ -320,6 +320,8 @@ def test_a_teams_own_pack_is_not_baked_and_it_is_said_why(town: Town) -> None:
     refused = town.call("POST", "/images", {"pack": packs.MINE}, ROOT)
     assert refused.status == 400
     assert refused.json["message"] == "pack mine is team default's own, and only packs that ship are baked"
+    assert town.call("GET", "/images?pack=mine").json["items"] == []
+    assert town.call("GET", "/images?pack=mime").status == 404
     assert refused.json["hint"] == "labs of it install it when they first start; bake the pack that it extends: base"
     assert town.bakes() == {}
     assert town.call("POST", "/images", {"pack": "mime"}, ROOT).status == 404
