@@ -54,11 +54,12 @@ def _groups(ground: Ground, _: frozenset[str]) -> Iterator[str]:
 
 
 def _roles(ground: Ground, _: frozenset[str]) -> Iterator[str]:
+    """Those of labs; the stack's own profile is the one that builders of images have."""
     iam = ground.client("iam")
     roles = [one["RoleName"] for page in iam.get_paginator("list_roles").paginate() for one in page["Roles"]]
     profiles = iam.list_instance_profiles()["InstanceProfiles"]
     yield from (name for name in roles if name.startswith(f"{PREFIX}-lab-"))
-    yield from (one["InstanceProfileName"] for one in profiles)
+    yield from (name for one in profiles if (name := one["InstanceProfileName"]) != f"{PREFIX}-builder")
 
 
 def _file_systems(ground: Ground, kept: frozenset[str]) -> Iterator[str]:
