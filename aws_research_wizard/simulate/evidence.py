@@ -5,12 +5,12 @@ news, and otherwise one beat in five minutes: what the sweep reads may be that o
 While a warning stands every beat is written.
 """
 
+from aws_research_wizard.simulate.policies import SILENCE_MINUTES
 from aws_research_wizard.simulate.production import grounds
 from aws_research_wizard.simulate.usage import CELL, MACHINE_WORK, PRESENT, TAB, TERMINAL, UPLOAD, Span, moment
 
 NEWS_S = 5
 LEASE_S = 300
-LONG_SILENCE_S = 60 * grounds.Policy().silence
 
 
 class Person:
@@ -122,7 +122,7 @@ class Machine:
         since, until = self.unheard[0], now if self.silent else self.unheard[1]
         if span.begins <= since - NEWS_S or span.begins >= until:
             return span.begins <= now - NEWS_S
-        return now - since > LONG_SILENCE_S or (not self.silent and until <= now - NEWS_S)
+        return now - since > 60 * SILENCE_MINUTES or (not self.silent and until <= now - NEWS_S)
 
     def look(self, now: int, *, warned: bool) -> None:
         """What the sweep will read if it comes now."""

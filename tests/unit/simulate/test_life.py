@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
+from aws_research_wizard.simulate.evidence import Machine
 from aws_research_wizard.simulate.life import SAVING_S
-from aws_research_wizard.simulate.policies import of
+from aws_research_wizard.simulate.policies import SILENCE_MINUTES, of
 from aws_research_wizard.simulate.usage import Lab, Span
 from tests.unit.simulate.conftest import LAB, MONDAY, Lived, span
 
@@ -124,6 +125,14 @@ def test_what_begins_in_a_short_silence_crosses_the_stop_and_in_a_long_one_is_me
         evening = Span(*span("silence", 19 * 60 - hours * 60, 20 * 60)[:2], "silence", LAB.name)
         cell = span("cell", 19 * 60 - hours * 60, 20 * 60, cpu=100.0)
         assert lived(span("present", 540, 550), evening, cell, policy="off-hours", days=1).wrong_stops == met
+
+
+def test_a_silence_is_long_when_the_rules_that_are_replayed_call_it_so() -> None:
+    machine = Machine(MONDAY)
+    machine.falls_silent(MONDAY + 600)
+    begun = span("cell", 11, 60)
+    assert not machine.told_of(begun, MONDAY + 600 + SILENCE_MINUTES * 60)
+    assert machine.told_of(begun, MONDAY + 600 + SILENCE_MINUTES * 60 + 1)
 
 
 def test_a_timetable_meets_work_and_starts_for_nobody(lived: Lived) -> None:
