@@ -175,7 +175,7 @@ class Bake:
     def _taught(self, lesson: Mapping[str, str]) -> dict[str, Any]:
         """Run a lesson with the hub's notebook client; on AWS as nobody, who may do no more than a lab's people."""
         machine = self.machine
-        notebook = machine.bundle / "domain_packs" / lesson["pack"] / "notebooks" / lesson["file"]
+        notebook = machine.lessons(lesson["pack"]) / lesson["file"]
         asked = {
             "notebook": str(notebook),
             "kernel": lesson["kernel"],

@@ -50,7 +50,7 @@ def offers(own: Path | None, more: Path | None, registered: Path) -> list[Offer]
 
 def offer(machine: Machine, orders: Orders) -> None:
     """Bring the links to what is active; lay what came, pack or kernel, into the homes that are there."""
-    known = {name: machine.bundle / "domain_packs" / name / "notebooks" for name in (orders.domain, *orders.packs)}
+    known = {name: machine.lessons(name) for name in (orders.domain, *orders.packs)}
     wanted = {name: place for name, place in known.items() if orders.examples and place.is_dir()}
     _link(root(machine), {name: place for name, place in wanted.items() if name != orders.domain})
     there = {name: [str(place), *specs.names(machine.kernel_specs)] for name, place in wanted.items()}

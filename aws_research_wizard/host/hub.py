@@ -100,7 +100,7 @@ def why_not(machine: Machine) -> CommandFailed:
 
 
 def _values(machine: Machine, orders: Orders) -> dict[str, str]:
-    python, lessons = machine.hub_env / "bin/python", machine.bundle / "domain_packs" / orders.domain / "notebooks"
+    python, lessons = machine.hub_env / "bin/python", machine.lessons(orders.domain)
     code = {
         "storage": str(machine.storage),
         "examples": str(lessons) if orders.examples and lessons.is_dir() else "",

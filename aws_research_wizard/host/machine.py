@@ -144,6 +144,10 @@ class Machine:
         """Below which buckets are mounted."""
         return self.root / "srv/data"
 
+    def lessons(self, pack: str) -> Path:
+        """Where the notebooks of a pack are that ships with this release."""
+        return self.bundle / "domain_packs" / pack / "notebooks"
+
     @property
     def log_group(self) -> str:
         """CloudWatch Logs group of all labs of the stage; the stream is the lab's id."""
