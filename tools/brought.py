@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aws_research_wizard.packs import locks
-from tools.storm.ground import ROOT
+from tools.smoke import ROOT, wizard
 
 PACK, KERNEL = "brought", "brought-python"
 BASE_LOCK = ROOT / "domain_packs/base/locks/python-py311-x86_64.txt"
@@ -25,7 +22,7 @@ def bring(env: Mapping[str, str], folder: Path) -> str:
     (folder / "packages.txt").write_text("\n".join([*pins, f"humanize=={VERSION}"]))
     (folder / "kernels.txt").write_text("Available kernels:\n  python3    /opt/share/jupyter/kernels/python3\n")
     lists = ("--packages", str(folder / "packages.txt"), "--kernels", str(folder / "kernels.txt"))
-    said(env, "jupyter", "import-environment", *lists, "--domain", PACK, "--to", str(folder))
+    wizard("jupyter", "import-environment", *lists, "--domain", PACK, "--to", str(folder), env=env)
     return newest(env)
 
 
@@ -33,21 +30,12 @@ def change(env: Mapping[str, str], folder: Path) -> str:
     """Another version of it, which new labs would get."""
     pack = next(folder.rglob("pack.yaml"))
     pack.write_text(pack.read_text() + "\n# of another day\n")
-    said(env, "packs", "add", str(pack.parent))
+    wizard("packs", "add", str(pack.parent), env=env)
     return newest(env)
 
 
 def newest(env: Mapping[str, str]) -> str:
-    return str(said(env, "packs", "show", PACK)["version"])
-
-
-def said(env: Mapping[str, str], *words: str) -> Any:
-    """What a command says."""
-    command = [sys.executable, "-m", "aws_research_wizard.cli.main", *words, "--output", "json"]
-    done = subprocess.run(command, cwd=ROOT, env=dict(env), capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(words)}: {done.stderr[-2000:]}")
-    return json.loads(done.stdout)
+    return str(wizard("packs", "show", PACK, env=env)["version"])
 
 
 def locked(lab: Mapping[str, Any]) -> str:

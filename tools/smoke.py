@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +33,18 @@ class SmokeError(RuntimeError):
     """A step did not do what it promises."""
 
 
-def said(*words: str) -> str:
+def said(*words: str, env: Mapping[str, str] | None = None) -> str:
     """What one command prints, or SmokeError with what it said."""
-    done = subprocess.run([sys.executable, "-m", "aws_research_wizard.cli.main", *words], capture_output=True, text=True)
+    command = [sys.executable, "-m", "aws_research_wizard.cli.main", *words]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
     if done.returncode:
         raise SmokeError(f"{' '.join(words)}: exit {done.returncode}: {done.stderr.strip()[-2000:]}")
     return done.stdout
 
 
-def wizard(*words: str) -> Any:
+def wizard(*words: str, env: Mapping[str, str] | None = None) -> Any:
     """One command with `--output json`; its answer."""
-    answer = said(*words, "--output", "json")
+    answer = said(*words, "--output", "json", env=env)
     return json.loads(answer) if answer.strip() else None
 
 
